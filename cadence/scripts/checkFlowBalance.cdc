@@ -1,0 +1,11 @@
+import "FlowToken"
+
+/// The FLOW in an account's own vault; nil where it has none.
+/// Read from storage: `Account.balance` goes through a public capability, which the account's owner can take away.
+access(all) fun main(address: Address): UFix64? {
+    let account = getAuthAccount<auth(BorrowValue) &Account>(address)
+    if account.storage.type(at: /storage/flowTokenVault) != Type<@FlowToken.Vault>() {
+        return nil
+    }
+    return account.storage.borrow<&FlowToken.Vault>(from: /storage/flowTokenVault)?.balance
+}

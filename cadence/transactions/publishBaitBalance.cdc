@@ -1,0 +1,21 @@
+import "FungibleToken"
+import "BaitCoin"
+
+/// Publishes the signing wallet's BaitCoin balance where it is not readable. Needs the vault; changes nothing that is right.
+transaction {
+
+    prepare(wallet: auth(IssueStorageCapabilityController, PublishCapability, UnpublishCapability) &Account) {
+        assert(
+            wallet.storage.type(at: /storage/baitCoinVault) == Type<@BaitCoin.Vault>(),
+            message: "publishBaitBalance: the wallet has no BaitCoin vault"
+        )
+
+        if wallet.capabilities.borrow<&{FungibleToken.Balance}>(/public/baitCoinVault)?.getType() != Type<@BaitCoin.Vault>() {
+            wallet.capabilities.unpublish(/public/baitCoinVault)
+            wallet.capabilities.publish(
+                wallet.capabilities.storage.issue<&{FungibleToken.Balance}>(/storage/baitCoinVault),
+                at: /public/baitCoinVault
+            )
+        }
+    }
+}

@@ -1,0 +1,178 @@
+-- The journal: the only memory that must survive. Invariants are constraints; docs/states.md tells the states.
+set local lock_timeout = '5s';
+
+do $$
+begin
+  if to_regtype('wallet_sync.account_state') is null then
+    create type wallet_sync.account_state as enum ('prepared', 'submitted', 'free', 'assigned', 'expired', 'set_aside', 'failed');
+  end if;
+  if to_regtype('wallet_sync.transaction_state') is null then
+    create type wallet_sync.transaction_state as enum ('live', 'sealed', 'failed', 'given_up');
+  end if;
+end
+$$;
+
+-- One running process. awake_until: until then it looks at the backlog by itself and need not be rung.
+create table if not exists wallet_sync.instance (
+  id uuid primary key,
+  host text not null,
+  pid integer not null,
+  started_at timestamptz not null default clock_timestamp(),
+  seen_at timestamptz not null default clock_timestamp(),
+  awake_until timestamptz,
+  stopped_at timestamptz,
+  statistics jsonb not null default '{}'
+);
+create index if not exists instance_awake on wallet_sync.instance (awake_until) where awake_until is not null;
+
+-- A funding account's key. The epoch moves with every lease; a write that carries an older one changes no row.
+create table if not exists wallet_sync.slot (
+  address text not null check (address ~ '^0x[0-9a-f]{16}$'),
+  key_index integer not null check (key_index >= 0),
+  leased_by uuid,
+  epoch bigint not null default 0,
+  lease_until timestamptz,
+  used_at timestamptz,
+  sequence_number bigint,
+  out_of_rotation text,
+  primary key (address, key_index)
+);
+
+-- A key pair and, once the chain has shown it, its address. auth_id has no foreign key: deleting a user keeps the key.
+create table if not exists wallet_sync.account (
+  id bigint generated always as identity primary key,
+  state wallet_sync.account_state not null default 'prepared',
+  public_key text not null unique check (public_key ~ '^[0-9a-f]{128}$'),
+  private_key text not null check (private_key <> ''),
+  address text unique check (address ~ '^0x[0-9a-f]{16}$'),
+  auth_id uuid unique,
+  prepared_by uuid,
+  prepared_at timestamptz not null default clock_timestamp(),
+  free_at timestamptz,
+  assigned_at timestamptz,
+  assignment bigint unique,
+  delivered_by text,
+  pool_hit boolean,
+  deposit_height bigint,
+  error_kind text,
+  error text,
+  solution text,
+  constraint assigned_has_user check ((state = 'assigned') = (auth_id is not null)),
+  constraint assigned_has_place check ((state = 'assigned') = (assignment is not null)),
+  constraint address_only_from_chain check ((state in ('free', 'assigned', 'set_aside')) = (address is not null))
+);
+create index if not exists account_free on wallet_sync.account (id) where state = 'free';
+create index if not exists account_prepared on wallet_sync.account (id) where state = 'prepared';
+create index if not exists account_open on wallet_sync.account (state) where state in ('prepared', 'submitted', 'expired');
+
+-- The order in which accounts were given: the cursor that the configuration files follow.
+create sequence if not exists wallet_sync.assignment;
+
+-- A signed transaction, committed before its first broadcast. body is what is sent, byte for byte, each time.
+create table if not exists wallet_sync.transaction (
+  id text primary key check (id ~ '^[0-9a-f]{64}$'),
+  kind text not null check (kind in ('create', 'fund', 'repair', 'add-keys')),
+  body text not null,
+  proposer_address text not null,
+  proposer_key_index integer not null,
+  sequence_number bigint not null,
+  reference_height bigint not null,
+  expiry_blocks integer not null,
+  state wallet_sync.transaction_state not null default 'live',
+  instance uuid not null,
+  epoch bigint not null,
+  created_at timestamptz not null default clock_timestamp(),
+  settled_at timestamptz,
+  sealed_height bigint,
+  fee bigint,
+  execution_effort bigint,
+  error_kind text,
+  error text,
+  constraint settled_has_time check ((state = 'live') = (settled_at is null))
+);
+-- A slot carries one unsealed transaction.
+create unique index if not exists transaction_one_live_per_slot
+  on wallet_sync.transaction (proposer_address, proposer_key_index) where state = 'live';
+create index if not exists transaction_settled on wallet_sync.transaction (settled_at) where state = 'sealed';
+
+-- Which accounts a transaction serves. An account has at most one live transaction.
+create table if not exists wallet_sync.member (
+  transaction_id text not null references wallet_sync.transaction (id),
+  account_id bigint not null references wallet_sync.account (id),
+  live boolean not null default true,
+  primary key (transaction_id, account_id)
+);
+create unique index if not exists member_one_live_per_account on wallet_sync.member (account_id) where live;
+
+-- Every change of an account's state, written by the change itself.
+create table if not exists wallet_sync.account_history (
+  id bigint generated always as identity primary key,
+  account_id bigint not null,
+  from_state wallet_sync.account_state,
+  to_state wallet_sync.account_state not null,
+  at timestamptz not null default clock_timestamp()
+);
+create index if not exists account_history_account on wallet_sync.account_history (account_id);
+
+create or replace function wallet_sync.guard_account() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if old.state <> new.state then
+    if not (old.state::text || '>' || new.state::text = any (array[
+      'prepared>submitted', 'submitted>prepared', 'submitted>free', 'submitted>expired', 'submitted>failed', 'prepared>failed',
+      'expired>free', 'expired>set_aside', 'free>assigned', 'free>set_aside', 'set_aside>free'
+    ])) then
+      raise exception 'account % cannot go from % to %', old.id, old.state, new.state;
+    end if;
+    insert into wallet_sync.account_history (account_id, from_state, to_state) values (new.id, old.state, new.state);
+  end if;
+  if old.public_key <> new.public_key then
+    raise exception 'the public key of account % never changes', old.id;
+  end if;
+  if old.address is not null and old.address is distinct from new.address then
+    raise exception 'the address of account % never changes', old.id;
+  end if;
+  if old.auth_id is not null and old.auth_id is distinct from new.auth_id then
+    raise exception 'account % never leaves its user', old.id;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger guard_account before update on wallet_sync.account
+  for each row execute function wallet_sync.guard_account();
+
+-- A user's state where it is not plain from public.wallet: held by a policy, corrupted, or orphaned.
+create table if not exists wallet_sync.user_state (
+  auth_id uuid primary key,
+  state text not null check (state in ('held', 'corrupted', 'orphaned')),
+  reason text not null,
+  solution text,
+  since timestamptz not null default clock_timestamp()
+);
+
+-- One sweep and its ten counters.
+create table if not exists wallet_sync.cycle (
+  id bigint generated always as identity primary key,
+  reason text not null,
+  instance uuid not null,
+  started_at timestamptz not null default clock_timestamp(),
+  ended_at timestamptz,
+  last_user uuid,
+  total_wallets bigint not null default 0,
+  synced_wallets bigint not null default 0,
+  corrupted_wallets bigint not null default 0,
+  wallets_created bigint not null default 0,
+  vaults_created bigint not null default 0,
+  vaults_already_exist bigint not null default 0,
+  flow_balance_checks bigint not null default 0,
+  flow_funding_needed bigint not null default 0,
+  flow_funding_success bigint not null default 0,
+  flow_funding_errors bigint not null default 0
+);
+
+revoke all on all tables in schema wallet_sync from public, anon, authenticated;
+grant select, insert, update on wallet_sync.instance, wallet_sync.slot, wallet_sync.account, wallet_sync.transaction,
+  wallet_sync.member, wallet_sync.user_state, wallet_sync.cycle to wallet_sync_service;
+grant delete on wallet_sync.instance, wallet_sync.user_state to wallet_sync_service;
+grant select on wallet_sync.account_history to wallet_sync_service;
+grant usage on sequence wallet_sync.assignment to wallet_sync_service;

@@ -1,0 +1,110 @@
+-- Giving accounts to users, and counting how many must be made.
+set local lock_timeout = '5s';
+
+-- Gives waiting users free accounts, in order of arrival, and fills public.wallet: one statement, so both or neither.
+-- heard: {"<auth_id>": "<source>"} for users whose own signal was heard; via: which source led to this look.
+-- only_user: this one alone (to find the row that makes a batch fail).
+create or replace function wallet_sync.assign(max_users integer, via text, heard jsonb, only_user uuid default null)
+returns table (auth_id uuid, address text, account_id bigint)
+language sql volatile set search_path = '' as $$
+  with waiting as (
+    select w.id, w.auth_id, w.created_at from public.wallet w
+    where w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null and w.auth_id is not null
+      and (only_user is null or w.auth_id = only_user)
+      and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
+      and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id)
+    order by w.id limit max_users for update of w skip locked
+  ), free as (
+    select a.id, a.address, a.private_key, a.public_key, a.free_at from wallet_sync.account a
+    where a.state = 'free' order by a.id limit (select count(*) from waiting) for update skip locked
+  ), pair as (
+    select w.id as wallet_id, w.auth_id, w.created_at, f.*
+    from (select *, row_number() over (order by id) as place from waiting) w
+    join (select *, row_number() over (order by id) as place from free) f using (place)
+  ), given as (
+    update wallet_sync.account a
+    set state = 'assigned', auth_id = p.auth_id, assigned_at = clock_timestamp(), assignment = nextval('wallet_sync.assignment'),
+      delivered_by = coalesce(heard ->> p.auth_id::text, via), pool_hit = p.free_at < p.created_at
+    from pair p where a.id = p.id
+    returning a.id, a.auth_id
+  ), filled as (
+    update public.wallet w
+    set flow_address = p.address, flow_private_key = p.private_key, flow_public_key = p.public_key
+    from pair p where w.id = p.wallet_id
+    returning w.id
+  )
+  select p.auth_id, p.address, p.id from pair p join given g on g.id = p.id
+$$;
+
+-- Who waits, as assign sees it.
+create or replace view wallet_sync.waiting with (security_invoker = true) as
+  select w.id, w.auth_id, w.created_at from public.wallet w
+  where w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null and w.auth_id is not null
+    and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
+    and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id);
+
+-- Accounts that are on their way: prepared ones of a living instance, and members of transactions that are not overdue
+-- (3 x the median seal time, at least 20 s): a stuck transaction must not starve its users.
+create or replace function wallet_sync.being_made(instance_lease interval) returns bigint
+language sql stable set search_path = '' as $$
+  select
+    (select count(*) from wallet_sync.account a join wallet_sync.instance i on i.id = a.prepared_by
+      where a.state = 'prepared' and i.stopped_at is null and i.seen_at > clock_timestamp() - instance_lease)
+    + (select count(*) from wallet_sync.transaction t join wallet_sync.member m on m.transaction_id = t.id
+      where t.state = 'live' and t.kind = 'create' and m.live
+        and t.created_at > clock_timestamp() - greatest(interval '20 seconds', 3 * (
+          select percentile_cont(0.5) within group (order by s.settled_at - s.created_at)
+          from (select settled_at, created_at from wallet_sync.transaction where state = 'sealed' order by settled_at desc limit 50) s)))
+$$;
+
+-- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full.
+create or replace function wallet_sync.demand(pool_size integer, instance_lease interval)
+returns table (waiting bigint, free bigint, being_made bigint, demand bigint)
+language sql stable set search_path = '' as $$
+  select w, f, b, w + pool_size - f - b from (
+    select (select count(*) from wallet_sync.waiting) w,
+      (select count(*) from wallet_sync.account a where a.state = 'free') f,
+      wallet_sync.being_made(instance_lease) b) counts
+$$;
+
+-- One page of users by id, soft-deleted ones left out. auth.users has row level security and no policy: only a definer
+-- that may bypass it sees the rows; a plain role with SELECT reads none and gets no error.
+create or replace function wallet_sync.users_page(after uuid, page_size integer)
+returns table (id uuid, email text, created_at timestamptz)
+language sql stable security definer set search_path = '' as $$
+  select u.id, u.email::text, u.created_at from auth.users u
+  where (after is null or u.id > after) and u.deleted_at is null order by u.id limit page_size
+$$;
+
+-- Makes the wallet rows that the users of one page lack (their sign-up could not). Returns the page's size, its last id, and how many were made.
+create or replace function wallet_sync.add_missing_wallets(after uuid, page_size integer)
+returns table (users bigint, last_id uuid, added bigint)
+language sql volatile security definer set search_path = '' as $$
+  with page as materialized (select p.id, p.created_at from wallet_sync.users_page(after, page_size) p),
+  made as (
+    insert into public.wallet (auth_id)
+    select p.id from page p where not exists (select from public.wallet w where w.auth_id = p.id)
+    order by p.created_at, p.id
+    on conflict (auth_id) do nothing returning 1
+  )
+  select (select count(*) from page), (select max(p.id::text)::uuid from page p), (select count(*) from made)
+$$;
+
+-- Fills emptied rows of users who have an account again from the home of record. Returns how many.
+create or replace function wallet_sync.restore_wallets() returns bigint
+language sql volatile set search_path = '' as $$
+  with restored as (
+    update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
+    from wallet_sync.account a
+    where a.auth_id = w.auth_id and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null
+    returning 1
+  )
+  select count(*) from restored
+$$;
+
+revoke all on function wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
+  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets() from public;
+grant execute on function wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
+  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets() to wallet_sync_service;
+revoke all on wallet_sync.waiting from public, anon, authenticated;
+grant select on wallet_sync.waiting to wallet_sync_service;

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { readEnvironment } from '../environment.js';
+import { AppError } from '../errors.js';
+import { connectAccessNode } from '../flow/accessNode.js';
+import { loadCadence } from '../flow/cadence.js';
+import { createLimiter } from '../flow/limiter.js';
+import { loadNetwork } from '../flow/network.js';
+import { requireFunders } from '../handlers/checkFunders.js';
+import type { Instance } from '../handlers/instance.js';
+import { createStatistics } from '../handlers/statistics.js';
+import { checkSchema, migrate } from '../journal/migrate.js';
+import { openJournal } from '../journal/pool.js';
+import { registerSlots } from '../journal/slots.js';
+import { createLog } from '../log.js';
+import { startReactor } from '../reactor.js';
+import { createVault } from '../secrets.js';
+import { readSettings } from '../settings.js';
+import { onStopSignals } from '../shutdown.js';
+
+/** `wallet-sync run`: checks its surroundings, listens, works off the backlog, until SIGTERM or SIGINT. */
+export async function runDaemon(options: { migrate: boolean }): Promise<void> {
+  const stopped = onStopSignals();
+  const environment = readEnvironment();
+  const settings = readSettings(environment);
+  const log = createLog({ level: settings.LOG_LEVEL });
+  const step = startClock((name, durationMs) => log.info({ step: name, durationMs }, 'start-up step done'));
+
+  if (settings.NETWORK === 'mainnet') {
+    throw new AppError('usage', 'this version sends nothing on mainnet: it has no spending limits', { where: 'NETWORK', mend: 'use testnet or emulator' });
+  }
+  if (options.migrate) await migrate({ connectionString: environment.MIGRATE_DATABASE_URL || settings.DATABASE_URL, log });
+  const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
+  try {
+    await checkSchema(journal);
+    step('database');
+    const network = loadNetwork({ flowJsonPath: settings.FLOW_JSON, network: settings.NETWORK, env: environment, ...(settings.FUNDING_ACCOUNTS === undefined ? {} : { fundingAccounts: settings.FUNDING_ACCOUNTS }) });
+    const limiter = createLimiter({ scriptRps: settings.SCRIPT_RPS, transactionRps: settings.TRANSACTION_RPS, eventRps: settings.EVENT_RPS, readRps: settings.READ_RPS });
+    const url = settings.FLOW_ACCESS_NODE ?? network.accessNode;
+    const node = connectAccessNode({ url, limiter, timeoutMs: 10_000, log });
+    const chainId = await node.chainId();
+    if (chainId !== network.chainId) {
+      throw new AppError('usage', `NETWORK is ${settings.NETWORK} (${network.chainId}), but the access node serves ${chainId}`, { where: url, mend: 'correct NETWORK or FLOW_ACCESS_NODE' });
+    }
+    step('access node');
+    await requireFunders({ node, network });
+    await registerSlots(journal, network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
+    step('funding accounts');
+
+    const instance: Instance = {
+      id: randomUUID(),
+      settings,
+      journal,
+      node,
+      network,
+      cadence: loadCadence(network),
+      vault: createVault(settings.WALLET_ENCRYPTION_KEY),
+      log,
+      statistics: createStatistics(),
+    };
+    const reactor = await startReactor(instance);
+    step('listening');
+    const signal = await stopped;
+    log.info({ signal }, 'stopping');
+    await reactor.stop();
+    node.close();
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Tells each step's name and how long it took since the one before, in milliseconds. */
+function startClock(tell: (name: string, durationMs: number) => void): (name: string) => void {
+  let last = performance.now();
+  return (name) => {
+    const now = performance.now();
+    tell(name, Math.round(now - last));
+    last = now;
+  };
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { AppError } from '../errors.js';
+import type { AccessNode } from './accessNode.js';
+import { normalizeAddress } from './address.js';
+import { parseAmount } from './amount.js';
+import { addressArg, arrayArg, stringArg } from './args.js';
+import type { Cadence } from './cadence.js';
+
+/** A wallet as the journal knows it. */
+export interface WalletToCheck {
+  readonly address: string;
+  /** 64 bytes, hex. */
+  readonly publicKey: string;
+}
+
+/** The same wallet as the chain has it. */
+export interface CheckedWallet {
+  readonly address: string;
+  readonly publicKey: string;
+  /** There is an account at the address. */
+  readonly exists: boolean;
+  /** The key is the account's, not revoked, with full weight. */
+  readonly keyPresent: boolean;
+  /** In the account's own vault, in 10^-8 FLOW; not what the account publishes, which its owner can forge. */
+  readonly flowBalance: bigint;
+  /** What is sent to the account's public receiver arrives in that vault. False: funding it is in vain. */
+  readonly flowReceiver: boolean;
+  readonly vault: boolean;
+  readonly receiverCapability: boolean;
+  readonly balanceCapability: boolean;
+}
+
+export interface CheckedWallets {
+  /** The block that all of it was read at. */
+  readonly height: number;
+  /** In the order of the question. */
+  readonly wallets: readonly CheckedWallet[];
+}
+
+/** A script computes 100,000 at most. Measured with one key each: see checkWallets.cdc's cost in docs; 1,000 leave room. */
+export const MAX_WALLETS_PER_SCRIPT = 1_000;
+
+const Answer = z.object({
+  height: z.string().regex(/^\d+$/).transform(Number),
+  wallets: z.array(
+    z.object({
+      exists: z.boolean(),
+      keyPresent: z.boolean(),
+      flowBalance: z.string().transform(parseAmount),
+      flowReceiver: z.boolean(),
+      vault: z.boolean(),
+      receiver: z.boolean(),
+      balance: z.boolean(),
+    }),
+  ),
+});
+
+/**
+ * Looks at many wallets with one script. An address without an account fails nothing. Throws `computation` when they are too many
+ * (halve the list), `chain-state` when one of them makes the script fail (halve it too, until it stands alone).
+ */
+export async function checkWallets(options: {
+  readonly accessNode: Pick<AccessNode, 'script'>;
+  readonly cadence: Cadence;
+  readonly wallets: readonly WalletToCheck[];
+  readonly priority?: number;
+}): Promise<CheckedWallets> {
+  const { wallets } = options;
+  const answer = await options.accessNode.script(
+    options.cadence.script('checkWallets'),
+    [arrayArg(wallets.map((wallet) => addressArg(wallet.address))), arrayArg(wallets.map((wallet) => stringArg(wallet.publicKey.toLowerCase())))],
+    options.priority === undefined ? {} : { priority: options.priority },
+  );
+  const { height, wallets: found } = Answer.parse(answer);
+  if (found.length !== wallets.length) throw new AppError('data', `asked for ${wallets.length} wallets, the script answered ${found.length}`, { where: 'checkWallets.cdc' });
+  return {
+    height,
+    wallets: wallets.map((wallet, i) => {
+      const state = found[i];
+      if (state === undefined) throw new AppError('internal', 'a wallet without an answer');
+      const { receiver, balance, ...rest } = state;
+      return { address: normalizeAddress(wallet.address), publicKey: wallet.publicKey, ...rest, receiverCapability: receiver, balanceCapability: balance };
+    }),
+  };
+}

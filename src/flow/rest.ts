@@ -1,0 +1,93 @@
+import type { z } from 'zod';
+import { AppError } from '../errors.js';
+import type { Log } from '../log.js';
+import { classifyHttpFailure, classifyThrown } from './errors.js';
+import type { CallKind, Limiter } from './limiter.js';
+
+export interface RestOptions {
+  /** Base URL, with or without a slash at the end. */
+  readonly url: string;
+  readonly limiter: Limiter;
+  /** For one call, without its wait for room in the limiter. */
+  readonly timeoutMs: number;
+  readonly log: Log;
+}
+
+export interface RestCall {
+  readonly kind: CallKind;
+  /** Starts with /v1. */
+  readonly path: string;
+  /** Sent byte for byte by POST; without it the call is a GET. */
+  readonly body?: string;
+  readonly priority?: number;
+}
+
+/** What came back: the status, and the body as it is. */
+export interface RestAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface Rest {
+  readonly url: string;
+  /** One call, no retry. Gives 2xx and 404 answers; throws an AppError for all others and when no answer came. */
+  call(call: RestCall): Promise<RestAnswer>;
+  close(): void;
+}
+
+/** The thin HTTP client of an access node's REST API: limiter, timeout and classification, and nothing else. */
+export function createRest(options: RestOptions): Rest {
+  const { limiter, timeoutMs, log } = options;
+  const url = options.url.replace(/\/+$/, '');
+  const where = new URL(url).host;
+  const closing = new AbortController();
+
+  async function send(call: RestCall): Promise<RestAnswer> {
+    const started = performance.now();
+    try {
+      const answer = await fetch(url + call.path, {
+        method: call.body === undefined ? 'GET' : 'POST',
+        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)]),
+        ...(call.body === undefined ? {} : { body: call.body, headers: { 'content-type': 'application/json' } }),
+      });
+      const text = await answer.text();
+      log.trace({ kind: call.kind, path: call.path, status: answer.status, ms: Math.round(performance.now() - started) }, 'access node call');
+      if (answer.ok || answer.status === 404) return { status: answer.status, text };
+      throw classifyHttpFailure({ status: answer.status, text: readMessage(text), retryAfter: answer.headers.get('retry-after'), where });
+    } catch (thrown) {
+      if (closing.signal.aborted) throw new AppError('network', 'the connection to the access node is closed', { where });
+      throw classifyThrown(thrown, where);
+    }
+  }
+
+  return {
+    url,
+    call: (call) => limiter.run(call.kind, () => send(call), call.priority === undefined ? {} : { priority: call.priority }),
+    close: () => closing.abort(),
+  };
+}
+
+/** The message of an error answer (`{"code": …, "message": …}`), or the text itself. */
+function readMessage(text: string): string {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string') return body.message;
+  } catch {
+    // Not JSON: a proxy's page, or nothing.
+  }
+  return text.trim();
+}
+
+/** An answer's JSON in its expected shape. Throws `data` when it is not: then this is no access node, or a version that differs. */
+export function parseAnswer<T>(schema: z.ZodType<T>, answer: RestAnswer, where: string): T {
+  let body: unknown;
+  try {
+    body = JSON.parse(answer.text);
+  } catch (cause) {
+    throw new AppError('data', 'the access node\'s answer is not JSON', { where, cause, mend: 'check that FLOW_ACCESS_NODE is a REST access node' });
+  }
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new AppError('data', `the access node\'s answer has an unexpected shape at ${issue?.path.join('.') || 'its top'}: ${issue?.message ?? ''}`, { where });
+}

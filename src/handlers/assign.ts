@@ -1,0 +1,128 @@
+import { AppError, toAppError } from '../errors.js';
+import { assignAccounts, markCorrupted, waitingUsers, type Assignment } from '../journal/assignments.js';
+import { stayAwake, tryToSleep } from '../journal/bell.js';
+import type { Db } from '../journal/pool.js';
+import type { Instance } from './instance.js';
+import { count } from './statistics.js';
+
+/** Users a statement serves at most: keeps it, and the locks it holds, under some 50 ms. */
+const USERS_PER_LOOK = 500;
+/** Looks that found somebody, this close together, mean that staying awake is cheaper for the sign-ups than being rung. */
+const BUSY_LOOKS = 4;
+const BUSY_WINDOW_MS = 100;
+/** While a sign-up holds the bell's lock, look again after so long. */
+const AWAKE_PAUSE_MS = 5;
+/** Users whose own signal is remembered until they are served; older ones count for the look's source. */
+const HEARD_AT_MOST = 10_000;
+
+/** One ring, as the assigner sees it: who, and which source. */
+export interface Ring {
+  readonly authId: string | null;
+  readonly source: string;
+}
+
+export interface Assigner {
+  /** Looks at who waits and gives out what is free, until a look finds nothing. Returns how many were given an account. */
+  look(rings: readonly Ring[], signal: AbortSignal): Promise<number>;
+}
+
+/**
+ * Assigning: one statement gives waiting users free accounts. Level-triggered: the rings only say that it is time, and which
+ * source was first. `onAssigned` is told of each batch after its commit.
+ */
+export function createAssigner(instance: Instance, onAssigned: (assigned: readonly Assignment[]) => void): Assigner {
+  const { journal, log, statistics } = instance;
+  const heard = new Map<string, string>();
+  let fruitfulLooks: number[] = [];
+
+  const remember = (rings: readonly Ring[]): void => {
+    for (const { authId, source } of rings) if (authId !== null && !heard.has(authId)) heard.set(authId, source);
+    for (const authId of heard.keys()) {
+      if (heard.size <= HEARD_AT_MOST) break;
+      heard.delete(authId);
+    }
+  };
+
+  const lookOnce = async (db: Db, via: string): Promise<number> => {
+    const assigned = await assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
+    report(assigned, via);
+    return assigned.length;
+  };
+
+  const report = (assigned: readonly Assignment[], via: string): void => {
+    if (assigned.length === 0) return;
+    for (const { authId } of assigned) {
+      count(statistics.deliveredBy, heard.get(authId) ?? via);
+      heard.delete(authId);
+    }
+    statistics.assigned += assigned.length;
+    fruitfulLooks = [...fruitfulLooks.slice(1 - BUSY_LOOKS), Date.now()];
+    onAssigned(assigned);
+  };
+
+  const isBusy = (): boolean => fruitfulLooks.length === BUSY_LOOKS && Date.now() - (fruitfulLooks[0] ?? 0) < BUSY_WINDOW_MS;
+
+  /** Stays awake, so that sign-ups need not ring, until a look under the bell's lock finds nobody. */
+  const workAwake = async (via: string, signal: AbortSignal): Promise<number> => {
+    let total = 0;
+    let renewAt = 0;
+    for (;;) {
+      if (Date.now() >= renewAt) {
+        await stayAwake(journal, instance.id);
+        renewAt = Date.now() + 1_000;
+      }
+      const found = await lookOnce(journal, via);
+      total += found;
+      if (found > 0 && !signal.aborted) continue;
+      let last = 0;
+      const asleep = await tryToSleep(journal, instance.id, async (db) => (last = await lookOnce(db, via)));
+      total += last;
+      if (asleep || signal.aborted) return total;
+      await new Promise((resolve) => setTimeout(resolve, AWAKE_PAUSE_MS));
+    }
+  };
+
+  /** A row that makes the whole statement fail is found by serving each user alone; he is set apart, the rest are served. */
+  const serveEachAlone = async (via: string, cause: AppError): Promise<number> => {
+    let served = 0;
+    for (const authId of await waitingUsers(journal, USERS_PER_LOOK)) {
+      try {
+        const assigned = await assignAccounts(journal, { maxUsers: 1, via, heard: Object.fromEntries(heard), onlyUser: authId });
+        report(assigned, via);
+        served += assigned.length;
+      } catch (thrown) {
+        const error = toAppError(thrown);
+        if (!isOneRowsFault(error)) throw error;
+        log.error({ authId, reason: error.message }, 'wallet row refuses its account');
+        await markCorrupted(journal, authId, error.message, 'mend the row or the constraint that the reason names, then resync the user');
+      }
+    }
+    if (served === 0) log.warn({ reason: cause.message }, 'assigning failed');
+    return served;
+  };
+
+  return {
+    async look(rings, signal) {
+      remember(rings);
+      const via = rings[0]?.source ?? 'poll';
+      try {
+        let total = 0;
+        for (;;) {
+          const found = await lookOnce(journal, via);
+          total += found;
+          if (found === USERS_PER_LOOK) continue;
+          return isBusy() && !signal.aborted ? total + (await workAwake(via, signal)) : total;
+        }
+      } catch (thrown) {
+        const error = toAppError(thrown);
+        if (!isOneRowsFault(error)) throw error;
+        return serveEachAlone(via, error);
+      }
+    },
+  };
+}
+
+/** Constraint and trigger failures of a row (`internal`, SQLSTATE class 22, 23 or P0), as against a lost connection or schema. */
+function isOneRowsFault(error: AppError): boolean {
+  return error.kind === 'internal' && /postgres (22|23|P0)/.test(error.where ?? '');
+}

@@ -1,0 +1,22 @@
+import type { AccessNode } from '../flow/accessNode.js';
+import type { Cadence } from '../flow/cadence.js';
+import type { Network } from '../flow/network.js';
+import type { Journal } from '../journal/pool.js';
+import type { Log } from '../log.js';
+import type { Vault } from '../secrets.js';
+import type { Settings } from '../settings.js';
+import type { Statistics } from './statistics.js';
+
+/** What every handler of this process works with. */
+export interface Instance {
+  /** Names this process in every lease. */
+  readonly id: string;
+  readonly settings: Settings;
+  readonly journal: Journal;
+  readonly node: AccessNode;
+  readonly network: Network;
+  readonly cadence: Cadence;
+  readonly vault: Vault;
+  readonly log: Log;
+  readonly statistics: Statistics;
+}

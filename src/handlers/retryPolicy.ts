@@ -1,0 +1,43 @@
+import type { AppError, ErrorKind } from '../errors.js';
+
+/** What follows from a failure: try again after a pause that doubles from `firstMs` up to `capMs` (full jitter), or wait for an operator. */
+export type RetryPolicy =
+  | { readonly action: 'retry'; readonly firstMs: number; readonly capMs: number; readonly solution: string }
+  | { readonly action: 'park'; readonly solution: string };
+
+/** The policy for each kind of error: the one place that decides. */
+export function retryPolicy(kind: ErrorKind): RetryPolicy {
+  switch (kind) {
+    case 'rate-limit':
+      return { action: 'retry', firstMs: 1_000, capMs: 30_000, solution: 'lower SCRIPT_RPS, TRANSACTION_RPS, EVENT_RPS or READ_RPS, or use an access node of your own' };
+    case 'network':
+      return { action: 'retry', firstMs: 250, capMs: 15_000, solution: 'check that the peer is up and reachable from here' };
+    case 'sequence':
+      return { action: 'retry', firstMs: 0, capMs: 1_000, solution: "nothing to do: the number is read again; if it recurs, something else signs with the funder's key" };
+    case 'expired':
+      return { action: 'retry', firstMs: 0, capMs: 5_000, solution: 'nothing to do: a newer reference block is taken' };
+    case 'computation':
+      return { action: 'retry', firstMs: 0, capMs: 1_000, solution: 'nothing to do: the batch is made smaller' };
+    case 'funds':
+      return { action: 'retry', firstMs: 5_000, capMs: 300_000, solution: 'send FLOW to the funding account' };
+    case 'data':
+      return { action: 'park', solution: 'the value named in the error must be mended by hand' };
+    case 'chain-state':
+      return { action: 'park', solution: 'look at the transaction on chain; retry when its cause is mended' };
+    case 'usage':
+      return { action: 'park', solution: 'mend the setting that the error names and start again' };
+    case 'internal':
+      return { action: 'park', solution: 'please report it with its log lines' };
+  }
+}
+
+/**
+ * How long to wait before attempt number `attempt` (1 is the first retry), in milliseconds; what the peer asked for counts as a minimum.
+ * Kinds that are parked are looked at again at the pace of their cap, 60 s: state, not memory, decides whether the cause is gone.
+ */
+export function retryDelayMs(error: AppError, attempt: number, random: () => number = Math.random): number {
+  const policy = retryPolicy(error.kind);
+  if (policy.action === 'park') return 60_000;
+  const ceiling = Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(attempt - 1, 20));
+  return Math.max(error.retryAfterMs ?? 0, Math.round(random() * ceiling));
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { queryOne, queryRows, type Db } from './pool.js';
+
+const assignmentRow = z.object({ auth_id: z.string(), address: z.string(), account_id: z.number() });
+
+export interface Assignment {
+  readonly authId: string;
+  readonly address: string;
+  readonly accountId: number;
+}
+
+export interface AssignRequest {
+  readonly maxUsers: number;
+  /** Which source led to this look; for users in `heard`, their own. */
+  readonly via: string;
+  readonly heard: Readonly<Record<string, string>>;
+  /** Only this user. */
+  readonly onlyUser?: string;
+}
+
+/** Gives waiting users free accounts, in order of arrival, and fills public.wallet, in one statement. */
+export async function assignAccounts(db: Db, request: AssignRequest): Promise<Assignment[]> {
+  const rows = await queryRows(db, assignmentRow, 'select auth_id, address, account_id from wallet_sync.assign($1, $2, $3, $4)', [
+    request.maxUsers,
+    request.via,
+    JSON.stringify(request.heard),
+    request.onlyUser ?? null,
+  ]);
+  return rows.map((row) => ({ authId: row.auth_id, address: row.address, accountId: row.account_id }));
+}
+
+/** Up to `limit` users who wait, in order of arrival. */
+export async function waitingUsers(db: Db, limit: number): Promise<string[]> {
+  const rows = await queryRows(db, z.object({ auth_id: z.string() }), 'select auth_id from wallet_sync.waiting order by id limit $1', [limit]);
+  return rows.map((row) => row.auth_id);
+}
+
+/** Whether anybody waits. One index probe. */
+export async function anyoneWaiting(db: Db): Promise<boolean> {
+  return (await queryOne(db, z.object({ waits: z.boolean() }), 'select exists (select from wallet_sync.waiting) as waits')).waits;
+}
+
+/** Sets a user apart whose row makes the assignment fail; nothing of his is changed. */
+export async function markCorrupted(db: Db, authId: string, reason: string, solution: string): Promise<void> {
+  await db.query(
+    `insert into wallet_sync.user_state (auth_id, state, reason, solution) values ($1, 'corrupted', $2, $3)
+     on conflict (auth_id) do update set state = 'corrupted', reason = excluded.reason, solution = excluded.solution`,
+    [authId, reason, solution],
+  );
+}
+
+const exportRow = z.object({ assignment: z.number(), auth_id: z.string(), address: z.string(), private_key: z.string(), public_key: z.string() });
+
+/** One assigned account, as the configuration files need it. `privateKey` is still encrypted. */
+export interface AssignedAccount {
+  readonly assignment: number;
+  readonly authId: string;
+  readonly address: string;
+  readonly encryptedPrivateKey: string;
+  readonly publicKey: string;
+}
+
+/** Up to `limit` assignments after `cursor` (exclusive), in the order in which they were given. */
+export async function assignmentsAfter(db: Db, cursor: number, limit: number): Promise<AssignedAccount[]> {
+  const rows = await queryRows(
+    db,
+    exportRow,
+    `select assignment, auth_id, address, private_key, public_key from wallet_sync.account
+     where assignment > $1 order by assignment limit $2`,
+    [cursor, limit],
+  );
+  return rows.map((row) => ({ assignment: row.assignment, authId: row.auth_id, address: row.address, encryptedPrivateKey: row.private_key, publicKey: row.public_key }));
+}

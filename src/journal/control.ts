@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { queryOne, queryRows, type Db } from './pool.js';
+
+/** Records a command heard as a raw NOTIFY wallet_sync_control; one that several instances hear is recorded once. */
+export async function recordControl(db: Db, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }, senderPid: number | null): Promise<void> {
+  await db.query('select wallet_sync.record_control($1, $2, $3)', [command.name, command.authId ?? null, senderPid]);
+}
+
+/** Whether making and assigning are paused. Survives restarts. */
+export async function isPaused(db: Db): Promise<boolean> {
+  return (await queryOne(db, z.object({ paused: z.boolean() }), 'select paused from wallet_sync.control')).paused;
+}
+
+/** Asks for a resync of one user or of all, or pauses or resumes, and says that the row changed. */
+export async function askControl(db: Db, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }): Promise<void> {
+  if (command.name === 'resync') await db.query(command.authId === undefined ? 'select wallet_sync.resync()' : 'select wallet_sync.resync($1)', command.authId === undefined ? [] : [command.authId]);
+  else await db.query('select wallet_sync.set_paused($1)', [command.name === 'pause']);
+}
+
+/** Takes all open resync requests, each once over all instances. A null stands for all users. */
+export async function takeResyncRequests(db: Db, instanceId: string): Promise<(string | null)[]> {
+  const rows = await queryRows(
+    db,
+    z.object({ auth_id: z.string().nullable() }),
+    `update wallet_sync.resync_request set taken_at = clock_timestamp(), taken_by = $1
+     where id in (select id from wallet_sync.resync_request where taken_at is null order by id for update skip locked)
+     returning auth_id`,
+    [instanceId],
+  );
+  return rows.map((row) => row.auth_id);
+}

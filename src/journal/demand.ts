@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { INSTANCE_LEASE_MS } from './instances.js';
+import { queryOne, queryRows, type Db, type Journal } from './pool.js';
+
+const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number() });
+
+export interface Demand {
+  readonly waiting: number;
+  readonly free: number;
+  readonly beingMade: number;
+  /** waiting + pool size - free - being made; at most 0: nothing to make. */
+  readonly demand: number;
+}
+
+/** An account that waits for its transaction. The private key is encrypted. */
+export interface PreparedAccount {
+  readonly id: number;
+  readonly publicKey: string;
+}
+
+export interface NewKey {
+  readonly publicKey: string;
+  readonly encryptedPrivateKey: string;
+}
+
+/** Counts how many accounts must be made. A glance without a lock: {@link prepareAccounts} counts again under it. */
+export async function readDemand(db: Db, poolSize: number): Promise<Demand> {
+  const row = await queryOne(db, demandRow, 'select * from wallet_sync.demand($1, make_interval(secs => $2::double precision / 1000))', [poolSize, INSTANCE_LEASE_MS]);
+  return { waiting: row.waiting, free: row.free, beingMade: row.being_made, demand: row.demand };
+}
+
+export interface PrepareRequest {
+  readonly instanceId: string;
+  readonly poolSize: number;
+  readonly maxAccounts: number;
+  /** Decides, from the demand counted under the lock, how many to make now. */
+  readonly decide: (demand: Demand) => number;
+  /** Makes key pairs and encrypts the private keys. */
+  readonly makeKeys: (count: number) => Promise<NewKey[]>;
+}
+
+/**
+ * Takes over prepared accounts of dead instances, or else stores new key pairs, and returns them: committed before
+ * any transaction can name them. Counting and storing happen under one advisory lock, so that several instances
+ * together never make more than the demand. Returns an empty list where nothing is to be made.
+ */
+export async function prepareAccounts(journal: Journal, request: PrepareRequest): Promise<PreparedAccount[]> {
+  return journal.transaction(async (db) => {
+    await db.query('select pg_advisory_xact_lock(7420031551003)');
+    const wanted = Math.min(request.maxAccounts, request.decide(await readDemand(db, request.poolSize)));
+    if (wanted <= 0) return [];
+    const taken = await takeStranded(db, request.instanceId, wanted);
+    const keys = await request.makeKeys(wanted - taken.length);
+    if (keys.length === 0) return taken;
+    const stored = await queryRows(
+      db,
+      preparedRow,
+      `insert into wallet_sync.account (public_key, private_key, prepared_by)
+       select k.public_key, k.private_key, $1 from unnest($2::text[], $3::text[]) as k (public_key, private_key)
+       returning id, public_key`,
+      [request.instanceId, keys.map((key) => key.publicKey), keys.map((key) => key.encryptedPrivateKey)],
+    );
+    return [...taken, ...stored.map(toPrepared)];
+  });
+}
+
+const preparedRow = z.object({ id: z.number(), public_key: z.string() });
+const toPrepared = (row: z.output<typeof preparedRow>): PreparedAccount => ({ id: row.id, publicKey: row.public_key });
+
+/** Prepared accounts whose instance is dead, or that this instance itself has left behind, keep their key and are used first. */
+async function takeStranded(db: Db, instanceId: string, count: number): Promise<PreparedAccount[]> {
+  const rows = await queryRows(
+    db,
+    preparedRow,
+    `update wallet_sync.account a set prepared_by = $1
+     where a.id in (
+       select p.id from wallet_sync.account p
+       where p.state = 'prepared' and not exists (
+         select from wallet_sync.instance i
+         where i.id = p.prepared_by and i.stopped_at is null and i.seen_at > clock_timestamp() - make_interval(secs => $3::double precision / 1000))
+       order by p.id limit $2 for update skip locked)
+     returning a.id, a.public_key`,
+    [instanceId, count, INSTANCE_LEASE_MS],
+  );
+  return rows.map(toPrepared);
+}
+
+/** Gives prepared accounts up for others to take: their batch could not be built. */
+export async function releasePrepared(db: Db, accountIds: readonly number[]): Promise<void> {
+  await db.query("update wallet_sync.account set prepared_by = null where id = any($1) and state = 'prepared'", [accountIds]);
+}

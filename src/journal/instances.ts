@@ -1,0 +1,47 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import type { Db } from './pool.js';
+import { queryRows } from './pool.js';
+
+/** An instance not seen for this long is dead: its prepared accounts, slots and live transactions are taken over. */
+export const INSTANCE_LEASE_MS = 10_000;
+
+/** Says that this process lives, and renews its leases on slots. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. */
+export async function heartbeat(db: Db, instanceId: string, statistics: unknown): Promise<void> {
+  await db.query(
+    `with seen as (
+      insert into wallet_sync.instance (id, host, pid, statistics) values ($1, $4, $5, $3)
+      on conflict (id) do update set seen_at = clock_timestamp(), statistics = excluded.statistics
+    )
+    update wallet_sync.slot set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
+    where leased_by = $1 and lease_until > clock_timestamp()`,
+    [instanceId, INSTANCE_LEASE_MS, JSON.stringify(statistics), hostname(), process.pid],
+  );
+}
+
+/** Says that this process has ended in order: what it held is free at once. Keeps its last statistics. */
+export async function stopInstance(db: Db, instanceId: string, statistics: unknown): Promise<void> {
+  await db.query(
+    `with gone as (
+      update wallet_sync.instance set stopped_at = clock_timestamp(), awake_until = null, statistics = $2 where id = $1
+    )
+    update wallet_sync.slot set leased_by = null, lease_until = null where leased_by = $1`,
+    [instanceId, JSON.stringify(statistics)],
+  );
+}
+
+/** Instances that ended or were last seen more than `days` days ago are forgotten. */
+export async function forgetOldInstances(db: Db, days: number): Promise<void> {
+  await db.query('delete from wallet_sync.instance where seen_at < clock_timestamp() - make_interval(days => $1)', [days]);
+}
+
+/** The living instances. */
+export async function livingInstances(db: Db): Promise<{ id: string; host: string; pid: number; seen_at: Date }[]> {
+  return queryRows(
+    db,
+    z.object({ id: z.string(), host: z.string(), pid: z.number(), seen_at: z.date() }),
+    `select id, host, pid, seen_at from wallet_sync.instance
+     where stopped_at is null and seen_at > clock_timestamp() - make_interval(secs => $1::double precision / 1000) order by started_at`,
+    [INSTANCE_LEASE_MS],
+  );
+}

@@ -1,0 +1,90 @@
+import { readdir, readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { z } from 'zod';
+import { AppError } from '../errors.js';
+import type { Log } from '../log.js';
+import { packagePath } from '../packagePath.js';
+import { queryRows, type Db } from './pool.js';
+import { toJournalError } from './sqlErrors.js';
+
+/** A file whose first line is this must not be met by a daemon that doesn't know it. */
+const BREAKING = '--! breaking';
+
+/** Two migrations at the same time would fight for the same locks; the second waits for the first. */
+const MIGRATION_LOCK = 7_420_031_551_000;
+
+export interface MigrateOptions {
+  /** A role that owns or may create the schema: `postgres` on a Supabase project. */
+  readonly connectionString: string;
+  readonly log: Log;
+}
+
+/**
+ * Applies every file of sql/ in order, each in its own transaction. Each file can be applied twice, so all are, every
+ * time: what somebody dropped by hand comes back. Returns the names of the files that were applied for the first time.
+ * Throws an AppError that names the file.
+ */
+export async function migrate(options: MigrateOptions): Promise<string[]> {
+  const client = new pg.Client({ connectionString: options.connectionString, application_name: 'wallet-sync migrate', connectionTimeoutMillis: 10_000 });
+  client.on('error', (error) => options.log.warn({ reason: error.message }, 'migration connection lost'));
+  await client.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
+  try {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const before = new Set(await appliedMigrations(client));
+    const fresh: string[] = [];
+    for (const name of await migrationFiles()) {
+      const text = await readFile(packagePath('sql', name), 'utf8');
+      await applyFile(client, name, text);
+      if (!before.has(name)) fresh.push(name);
+      options.log.debug({ file: name }, 'migration applied');
+    }
+    return fresh;
+  } finally {
+    await client.end();
+  }
+}
+
+async function applyFile(client: pg.Client, name: string, text: string): Promise<void> {
+  try {
+    await client.query('begin');
+    await client.query(text);
+    await client.query(
+      'insert into wallet_sync.migration (name, breaking) values ($1, $2) on conflict (name) do nothing',
+      [name, text.startsWith(BREAKING)],
+    );
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    const hint = error instanceof pg.DatabaseError ? error.hint : undefined;
+    const failure = toJournalError(error);
+    throw new AppError('data', failure.message, { where: `sql/${name}`, cause: error, mend: hint ?? 'migrate as the role that owns public.wallet and may create triggers on auth.users (postgres on Supabase)' });
+  }
+}
+
+async function appliedMigrations(client: pg.Client): Promise<string[]> {
+  const exists = await client.query("select to_regclass('wallet_sync.migration') is not null as exists");
+  if (exists.rows[0]?.exists !== true) return [];
+  const result = await client.query('select name from wallet_sync.migration');
+  return result.rows.map((row: { name: string }) => row.name);
+}
+
+/** The names of sql/'s numbered files, in order. */
+export async function migrationFiles(): Promise<string[]> {
+  const names = await readdir(packagePath('sql'));
+  return names.filter((name) => /^\d{3}_\w+\.sql$/.test(name)).sort();
+}
+
+/**
+ * Compares the database with the files of this version. Throws an AppError that says `wallet-sync migrate` where the
+ * database is behind, and one that says to update where it carries a breaking file this version doesn't know.
+ */
+export async function checkSchema(db: Db): Promise<void> {
+  const applied = await queryRows(db, z.object({ name: z.string(), breaking: z.boolean() }), 'select name, breaking from wallet_sync.migration');
+  const known = await migrationFiles();
+  const missing = known.filter((name) => !applied.some((migration) => migration.name === name));
+  if (missing.length > 0) throw new AppError('usage', `the database lacks ${missing.join(', ')}`, { where: 'schema wallet_sync', mend: 'run `wallet-sync migrate`' });
+  const newer = applied.filter((migration) => migration.breaking && !known.includes(migration.name));
+  if (newer.length > 0) {
+    throw new AppError('usage', `the database is newer than this version: ${newer.map((migration) => migration.name).join(', ')}`, { where: 'schema wallet_sync', mend: 'update flow-wallet-sync' });
+  }
+}

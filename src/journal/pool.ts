@@ -1,0 +1,94 @@
+import pg from 'pg';
+import type { z } from 'zod';
+import { AppError } from '../errors.js';
+import type { Log } from '../log.js';
+import { toJournalError } from './sqlErrors.js';
+
+/** Anything that runs one statement: the pool, or one connection inside a transaction. */
+export interface Db {
+  query(text: string, values?: readonly unknown[]): Promise<pg.QueryResult<Record<string, unknown>>>;
+}
+
+export interface Journal extends Db {
+  /** Runs `work` in one transaction; rolled back when it throws. */
+  transaction<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface JournalOptions {
+  readonly connectionString: string;
+  readonly log: Log;
+  /** Connections at most. Default 8: assigning, heartbeat, polls and one writer per slot hardly overlap longer. */
+  readonly maxConnections?: number;
+}
+
+const INT8 = 20;
+
+/** Postgres bigint as a number; ids and amounts of 10^-8 FLOW stay below 2^53 (90 million FLOW), anything above is refused. */
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new AppError('data', `the number ${text} is too large`, { where: 'postgres' });
+  return value;
+}
+
+/**
+ * Opens the journal's connection pool. Idle connections that die are replaced by the next statement.
+ * Every failed statement is thrown as an AppError (see {@link toJournalError}).
+ */
+export function openJournal(options: JournalOptions): Journal {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    max: options.maxConnections ?? 8,
+    application_name: 'wallet-sync',
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: 30_000,
+    keepAlive: true,
+    types: { getTypeParser: ((oid: number, format?: 'text' | 'binary') => (oid === INT8 ? parseInt8 : pg.types.getTypeParser(oid, format as 'text'))) as typeof pg.types.getTypeParser },
+  });
+  pool.on('error', (error) => options.log.warn({ reason: error.message }, 'idle database connection lost'));
+
+  return {
+    query: (text, values) => runStatement(pool, text, values),
+    async transaction(work) {
+      const client = await pool.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
+      let broken: Error | undefined;
+      try {
+        await runStatement(client, 'begin');
+        const result = await work({ query: (text, values) => runStatement(client, text, values) });
+        await runStatement(client, 'commit');
+        return result;
+      } catch (error) {
+        await client.query('rollback').catch((rollbackError: Error) => (broken = rollbackError));
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+async function runStatement(target: pg.Pool | pg.PoolClient, text: string, values?: readonly unknown[]): Promise<pg.QueryResult<Record<string, unknown>>> {
+  try {
+    return await target.query<Record<string, unknown>>(text, values as unknown[] | undefined);
+  } catch (error) {
+    throw toJournalError(error);
+  }
+}
+
+/** Runs a statement and checks each row against `row`. Throws an AppError of kind `data` where a row breaks it. */
+export async function queryRows<S extends z.ZodType>(db: Db, row: S, text: string, values: readonly unknown[] = []): Promise<z.output<S>[]> {
+  const result = await db.query(text, values);
+  return result.rows.map((raw) => {
+    const parsed = row.safeParse(raw);
+    if (!parsed.success) throw new AppError('data', `a row has another shape: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`, { where: 'postgres' });
+    return parsed.data;
+  });
+}
+
+/** As {@link queryRows}, for statements that return exactly one row. */
+export async function queryOne<S extends z.ZodType>(db: Db, row: S, text: string, values: readonly unknown[] = []): Promise<z.output<S>> {
+  const rows = await queryRows(db, row, text, values);
+  if (rows.length !== 1) throw new AppError('data', `expected one row, got ${rows.length}`, { where: 'postgres' });
+  return rows[0] as z.output<S>;
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { livingInstances } from './instances.js';
+import { queryOne, queryRows, type Db } from './pool.js';
+
+const accountCount = z.object({ state: z.string(), accounts: z.number() });
+const delivered = z.object({ source: z.string(), users: z.number() });
+const totals = z.object({
+  wallets: z.number(),
+  ready: z.number(),
+  waiting: z.number(),
+  oldest_waiting_s: z.number().nullable(),
+  live_transactions: z.number(),
+  slots: z.number(),
+  slots_free: z.number(),
+  paused: z.boolean(),
+  pool_hits: z.number(),
+});
+
+export type StatusReport = Awaited<ReturnType<typeof readStatus>>;
+
+/** Wallets, accounts by state, slots and instances, as the journal has them. Ages in seconds. */
+export async function readStatus(db: Db) {
+  const [total, accounts, deliveredBy, instances] = [
+    await queryOne(
+      db,
+      totals,
+      `select
+         (select count(*) from public.wallet where auth_id is not null) as wallets,
+         (select count(*) from public.wallet where auth_id is not null and flow_address is not null) as ready,
+         (select count(*) from wallet_sync.waiting) as waiting,
+         (select extract(epoch from clock_timestamp() - min(created_at))::double precision from wallet_sync.waiting) as oldest_waiting_s,
+         (select count(*) from wallet_sync.transaction where state = 'live') as live_transactions,
+         (select count(*) from wallet_sync.slot) as slots,
+         (select count(*) from wallet_sync.slot where leased_by is null and out_of_rotation is null) as slots_free,
+         (select paused from wallet_sync.control) as paused,
+         (select count(*) from wallet_sync.account where pool_hit) as pool_hits`,
+    ),
+    await queryRows(db, accountCount, 'select state::text, count(*) as accounts from wallet_sync.account group by state order by state'),
+    await queryRows(db, delivered, "select delivered_by as source, count(*) as users from wallet_sync.account where state = 'assigned' group by 1 order by 1"),
+    await livingInstances(db),
+  ];
+  return {
+    ...total,
+    accounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])),
+    delivered_by: Object.fromEntries(deliveredBy.map((row) => [row.source, row.users])),
+    instances: instances.map((instance) => ({ id: instance.id, host: instance.host, pid: instance.pid })),
+  };
+}

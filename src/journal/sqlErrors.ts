@@ -1,0 +1,50 @@
+import { AppError, type ErrorKind } from '../errors.js';
+
+interface SqlPolicy {
+  readonly kind: ErrorKind;
+  readonly mend?: string;
+}
+
+const MIGRATE: SqlPolicy = { kind: 'data', mend: 'run `wallet-sync migrate`' };
+const RECONNECT: SqlPolicy = { kind: 'network', mend: 'check that DATABASE_URL names a running Postgres' };
+const CREDENTIALS: SqlPolicy = { kind: 'usage', mend: 'check user and password in DATABASE_URL' };
+
+/** SQLSTATE codes and Node's own socket codes; a class (first two letters) where the code itself is not listed. */
+const POLICIES: Record<string, SqlPolicy> = {
+  '42P01': MIGRATE, // undefined_table
+  '42883': MIGRATE, // undefined_function
+  '42703': MIGRATE, // undefined_column
+  '3F000': MIGRATE, // invalid_schema_name
+  '42501': { kind: 'data', mend: 'run `wallet-sync migrate` as the role that owns the schema, and connect as wallet_sync_service' }, // insufficient_privilege
+  '28P01': CREDENTIALS, // invalid_password
+  '28000': CREDENTIALS, // invalid_authorization_specification
+  '3D000': { kind: 'usage', mend: 'check the database name in DATABASE_URL' }, // invalid_catalog_name
+  '08': RECONNECT, // connection exceptions
+  '57': RECONNECT, // operator intervention: shutting down, starting up, terminated
+  '53': RECONNECT, // insufficient resources
+  '40': { kind: 'network' }, // serialization failure, deadlock: the same statement may succeed at once
+  ECONNREFUSED: RECONNECT,
+  ECONNRESET: RECONNECT,
+  ENOTFOUND: RECONNECT,
+  ETIMEDOUT: RECONNECT,
+  EPIPE: RECONNECT,
+  EAI_AGAIN: RECONNECT,
+};
+
+/** Texts that pg throws without a code when a connection ends or does not begin. */
+const CONNECTION_TEXT = /connection terminated|timeout exceeded when trying to connect|connection ended|server closed the connection/i;
+
+/** Whatever a statement threw, as an AppError: `network` where the connection failed, `data` with `wallet-sync migrate` where the schema is missing. */
+export function toJournalError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const error = thrown instanceof AggregateError && thrown.errors[0] instanceof Error ? thrown.errors[0] : thrown;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  const policy = POLICIES[code] ?? POLICIES[code.slice(0, 2)] ?? (CONNECTION_TEXT.test(message) ? RECONNECT : { kind: 'internal' as const });
+  return new AppError(policy.kind, message, { where: code === '' ? 'postgres' : `postgres ${code}`, cause: thrown, ...(policy.mend === undefined ? {} : { mend: policy.mend }) });
+}
+
+/** Whether the error says that schema wallet_sync, or part of it, is not there. */
+export function isSchemaMissing(error: unknown): boolean {
+  return error instanceof AppError && error.mend === MIGRATE.mend;
+}

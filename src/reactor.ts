@@ -1,0 +1,199 @@
+import { createClient } from '@supabase/supabase-js';
+import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
+import WebSocket from 'ws';
+import { toAppError } from './errors.js';
+import { createAssigner, type Ring } from './handlers/assign.js';
+import { createBatchSize } from './handlers/batchSize.js';
+import { createConfigExport } from './handlers/exportConfig.js';
+import { createFollower } from './handlers/followTransactions.js';
+import type { Instance } from './handlers/instance.js';
+import { createMaker } from './handlers/makeAccounts.js';
+import { createSettler } from './handlers/settleCreation.js';
+import { count } from './handlers/statistics.js';
+import { sweep } from './handlers/sweep.js';
+import { anyoneWaiting } from './journal/assignments.js';
+import { sendCanary, sendHeartbeat } from './journal/canary.js';
+import { isPaused, recordControl, takeResyncRequests } from './journal/control.js';
+import { heartbeat, stopInstance } from './journal/instances.js';
+import { registerSlots } from './journal/slots.js';
+import { isSchemaMissing } from './journal/sqlErrors.js';
+import { takeOverTransactions } from './journal/transactions.js';
+import { createBacklogPoll } from './streams/backlogPoll.js';
+import { coalesceWhileBusy } from './streams/coalesceWhileBusy.js';
+import type { SourceHealth } from './streams/health.js';
+import { mergeSources, type ControlSignal, type NamedSource, type SweepSignal } from './streams/merge.js';
+import { createNotifySource } from './streams/notifySource.js';
+import { createRealtimeSource } from './streams/realtimeSource.js';
+import type { Signal } from './streams/signal.js';
+import { createStartSource } from './streams/startSource.js';
+import { createTimerSource } from './streams/timerSource.js';
+
+const HEARTBEAT_MS = 2_000;
+/** Work in flight is waited for this long on a stop; what is unsealed then stays in the journal, for the next start. */
+const DRAIN_MS = 10_000;
+
+export interface Reactor {
+  /** Health of each source, as it last reported. */
+  readonly health: ReadonlyMap<string, SourceHealth>;
+  /** No new work; work in flight is finished or left recoverable; statistics saved. */
+  stop(): Promise<void>;
+}
+
+/** The wiring, top to bottom: sources → merge → assign, make, sweep, control. */
+export async function startReactor(instance: Instance): Promise<Reactor> {
+  const { journal, settings, log, statistics, id } = instance;
+  const stopping = new AbortController();
+  const health = new Map<string, SourceHealth>();
+  /** Read from the control row; true until it has been read once. */
+  let paused = true;
+  let schemaMissing = false;
+
+  const rings$ = new Subject<Ring>();
+  const make$ = new Subject<void>();
+  const sweeps$ = new Subject<SweepSignal>();
+
+  const batchSize = createBatchSize();
+  const settler = createSettler(instance, batchSize);
+  const follower = createFollower(instance, settler, () => {
+    rings$.next({ authId: null, source: 'made' });
+    make$.next();
+  });
+  const mayWork = (): boolean => !stopping.signal.aborted && !paused && !schemaMissing;
+  const maker = createMaker(instance, { follower, batchSize, mayWork, lookAgain: () => make$.next() });
+  const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
+  const exports$ = new Subject<void>();
+  const assigner = createAssigner(instance, (assigned) => {
+    for (const { authId, address } of assigned) log.info({ authId, address }, 'wallet ready');
+    maker.noteSignUp();
+    exports$.next();
+  });
+
+  /** The one place that hears of failed work. The next ring, poll or sweep looks again: state says what is still to be done. */
+  const report = (work: string) => (thrown: unknown) => {
+    const error = toAppError(thrown);
+    statistics.lastError = { kind: error.kind, message: error.message, at: new Date().toISOString() };
+    if (!isSchemaMissing(error)) return log.error({ work, kind: error.kind, where: error.where, reason: error.message, mend: error.mend }, 'work failed');
+    if (schemaMissing) return;
+    schemaMissing = true;
+    log.error({ reason: error.message, mend: error.mend }, 'schema wallet_sync is missing: making and sending stop');
+  };
+
+  const readControl = async (): Promise<void> => {
+    const now = await isPaused(journal);
+    if (now !== paused) log.info({ paused: now }, now ? 'paused' : 'working');
+    paused = now;
+    const requests = paused ? [] : await takeResyncRequests(journal, id);
+    if (requests.length > 0) sweeps$.next({ kind: 'sweep', reason: 'resync', source: 'control' });
+    if (!paused) {
+      rings$.next({ authId: null, source: 'control' });
+      make$.next();
+    }
+  };
+
+  const obey = async (signals: readonly ControlSignal[]): Promise<void> => {
+    for (const { command, senderPid } of signals) {
+      if (command === null) continue;
+      log.info({ command: command.name, senderPid }, 'control heard');
+      await recordControl(journal, command, senderPid);
+    }
+    await readControl();
+  };
+
+  /** Says that we live, takes over what the dead have left, and notices when the schema is back. */
+  const beat = async (): Promise<void> => {
+    await heartbeat(journal, id, statistics);
+    if (schemaMissing) {
+      await registerSlots(journal, instance.network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
+      schemaMissing = false;
+      log.info('schema wallet_sync is back');
+      await readControl();
+      sweeps$.next({ kind: 'sweep', reason: 'schema restored', source: 'reconnect' });
+    }
+    if (stopping.signal.aborted) return;
+    for (const transaction of await takeOverTransactions(journal, id)) {
+      log.info({ txId: transaction.id }, 'transaction taken over');
+      follower.follow(transaction);
+    }
+  };
+
+  const look = async (rings: readonly Ring[]): Promise<void> => {
+    if (!mayWork()) return;
+    await assigner.look(rings, stopping.signal);
+    make$.next();
+  };
+
+  const runSweep = async (signal: SweepSignal): Promise<void> => {
+    if (schemaMissing || stopping.signal.aborted) return;
+    await readControl();
+    if (paused) return;
+    const done = await sweep(instance, signal.reason, stopping.signal);
+    rings$.next({ authId: null, source: 'poll' });
+    if (done !== null) await configExport?.flush();
+  };
+
+  const onHealth = (name: string) => (state: SourceHealth) => void health.set(name, state);
+  const sources: NamedSource[] = [
+    { name: 'notify', signals$: createNotifySource({ connectionString: settings.DATABASE_URL, sendHeartbeat: (nonce) => sendHeartbeat(journal, nonce), log, onHealth: onHealth('notify') }) },
+    ...(settings.REALTIME ? [{ name: 'realtime', signals$: realtimeSignals(instance, onHealth('realtime')) }] : []),
+    { name: 'poll', signals$: createBacklogPoll({ everyMs: settings.BACKLOG_POLL * 1_000, anyoneWaiting: () => from(anyoneWaiting(journal)), log }) },
+    { name: 'timer', signals$: createTimerSource({ intervalMs: settings.SYNC_INTERVAL * 1_000, random: Math.random }) },
+    { name: 'start', signals$: createStartSource() },
+  ];
+  const signals = mergeSources(sources, { log });
+
+  /** Runs `work` for what has arrived, one at a time; what arrives meanwhile leads to one more run. */
+  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>) =>
+    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: report(name) })).subscribe();
+
+  const subscriptions = [
+    signals.all$.subscribe((signal) => count(statistics.signals, `${signal.source}:${signal.kind}`)),
+    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
+    handle('make', make$, () => '', () => maker.startBatches()),
+    handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
+    handle('control', signals.controls$, controlKey, obey),
+    handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
+    // Half a second gathers what a burst brings; a file is written for many then.
+    handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
+  ];
+  await beat();
+  await readControl();
+  const running = signals.connect();
+
+  return {
+    health,
+    async stop() {
+      stopping.abort();
+      maker.stop();
+      running.unsubscribe();
+      await waitUntil(() => follower.unsettled() === 0, DRAIN_MS);
+      follower.stop();
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      await configExport?.close();
+      await stopInstance(journal, id, statistics).catch(report('stop'));
+      log.info({ ...statistics, unsettled: follower.unsettled() }, 'stopped');
+    },
+  };
+}
+
+/** A repeated command is one command; different ones keep their order. */
+function controlKey({ command, senderPid }: ControlSignal): string {
+  return command === null ? '' : `${command.name}:${'authId' in command ? command.authId : ''}:${senderPid ?? ''}`;
+}
+
+function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) => void): Observable<Signal> {
+  const { settings, journal, log, id } = instance;
+  return defer(() => {
+    const client = createClient(settings.SUPABASE_URL, settings.SUPABASE_SERVICE_ROLE_KEY, {
+      auth: { persistSession: false, autoRefreshToken: false },
+      // Node 20 has no global WebSocket.
+      realtime: { transport: WebSocket as never },
+    });
+    return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
+  });
+}
+
+/** Waits for a fact, at most `atMostMs`. */
+async function waitUntil(isTrue: () => boolean, atMostMs: number): Promise<void> {
+  const deadline = Date.now() + atMostMs;
+  while (!isTrue() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+}

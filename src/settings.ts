@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { AppError } from './errors.js';
+
+const PLACEHOLDER_HINT = 'see .env.example';
+
+const seconds = (fallback: number, min: number, max: number) => z.coerce.number('must be a number of seconds').min(min).max(max).default(fallback);
+const perSecond = (fallback: number) => z.coerce.number('must be a number of calls per second').positive().max(10_000).default(fallback);
+const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off'], 'must be on or off').default(fallback).transform((value) => value === 'on');
+
+/** FLOW as a decimal text with at most 8 places, in units of 10^-8 FLOW. */
+const flow = (fallback: string) =>
+  z
+    .string()
+    .regex(/^\d{1,10}(\.\d{1,8})?$/, 'must be an amount of FLOW with at most 8 decimal places, like 0.075')
+    .default(fallback)
+    .transform((text) => {
+      const [whole = '0', fraction = ''] = text.split('.');
+      return BigInt(whole) * 100_000_000n + BigInt(fraction.padEnd(8, '0'));
+    });
+
+const url = (protocols: readonly string[], example: string) =>
+  z.string('is missing').refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must be a URL like ${example}`);
+
+const masterKey = z.string('is missing').transform((text, context) => {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  const bytes = Buffer.from(text, 'base64');
+  if (/^[A-Za-z0-9+/]{43}=?$/.test(text) && bytes.length === 32) return bytes;
+  context.addIssue({ code: 'custom', message: 'must be 32 bytes in hex (64 digits) or base64; make one with `wallet-sync keys generate`' });
+  return z.NEVER;
+});
+
+/** Every setting, by the name of its environment variable. Units are in design words: seconds, calls per second, FLOW. */
+const settingsSchema = z.object({
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgresql://wallet_sync_service:…@db.PROJECT.supabase.co:5432/postgres').refine(
+    (text) => !(URL.canParse(text) && new URL(text).port === '6543'),
+    'is a transaction pooler (port 6543): LISTEN hears nothing through it; use the direct connection or the session pooler (port 5432)',
+  ),
+  SUPABASE_URL: url(['http:', 'https:'], 'https://PROJECT.supabase.co'),
+  SUPABASE_SERVICE_ROLE_KEY: z.string('is missing').min(20, 'is too short to be a service role key'),
+  NETWORK: z.enum(['mainnet', 'testnet', 'emulator'], 'must be mainnet, testnet or emulator'),
+  FLOW_ACCESS_NODE: url(['http:', 'https:'], 'https://rest-testnet.onflow.org').optional(),
+  FLOW_JSON: z.string().min(1).default('flow/flow.json'),
+  FUNDING_ACCOUNTS: z
+    .string()
+    .optional()
+    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== '')),
+  WALLET_ENCRYPTION_KEY: masterKey,
+  SYNC_INTERVAL: seconds(300, 1, 86_400),
+  BACKLOG_POLL: seconds(5, 0.1, 86_400),
+  POOL_SIZE: z.coerce.number('must be a whole number').int('must be a whole number').min(0).max(100_000).default(25),
+  PAGE_SIZE: z.coerce.number('must be a whole number').int('must be a whole number').min(1).max(10_000).default(1_000),
+  SCRIPT_RPS: perSecond(5),
+  TRANSACTION_RPS: perSecond(50),
+  EVENT_RPS: perSecond(30),
+  READ_RPS: perSecond(100),
+  FLOW_FUNDING_THRESHOLD: flow('0.075'),
+  FLOW_FUNDING_AMOUNT: flow('0.1'),
+  TRANSACTION_EXPIRY: z.coerce.number('must be a number of blocks').int('must be a number of blocks').min(10).max(600).default(600),
+  REALTIME: onOff('on'),
+  CONFIG_EXPORT: onOff('on'),
+  PKEY_FILES: z.enum(['on', 'off'], 'must be on or off').optional(),
+  ACCOUNTS_DIR: z.string().min(1).default('flow/accounts'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
+});
+
+export type Settings = Readonly<z.output<typeof settingsSchema>> & {
+  /** Plaintext key files for the Flow CLI. On by default, but on mainnet only when asked for. */
+  readonly pkeyFiles: boolean;
+};
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads all settings at once. Throws one AppError of kind `usage` that names every missing or wrong one and never
+ * repeats a value. An empty variable counts as missing.
+ */
+export function readSettings(environment: Environment): Settings {
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = settingsSchema.safeParse(present);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+    const unique = [...new Set(faults)];
+    throw new AppError('usage', `${unique.length === 1 ? 'one setting is' : `${unique.length} settings are`} missing or wrong:\n${unique.join('\n')}`, { where: 'environment', mend: `set them in the environment or in .env (${PLACEHOLDER_HINT})` });
+  }
+  const settings = parsed.data;
+  return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
+}
+
+/** A setting as the database commands need it, without the others. */
+export function readDatabaseUrl(environment: Environment): string {
+  const parsed = settingsSchema.pick({ DATABASE_URL: true }).safeParse(environment);
+  if (!parsed.success) throw new AppError('usage', parsed.error.issues.map((issue) => `DATABASE_URL ${issue.message}`).join('; '), { where: 'environment', mend: 'set DATABASE_URL in the environment or in .env' });
+  return parsed.data.DATABASE_URL;
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { signUp } from '../../../dev/signUp.js';
+import { waitingUsers } from '../../../src/journal/assignments.js';
+import { stayAwake, tryToSleep } from '../../../src/journal/bell.js';
+import type { Db } from '../../../src/journal/pool.js';
+import { listenToBell, type Bell } from '../../support/bell.js';
+import { INSERT_USER, startDatabase, type Database } from '../../support/database.js';
+
+let database: Database;
+let bell: Bell;
+let signingUp: pg.Client;
+let instance: string;
+
+const countWaiting = async (db: Db): Promise<number> => (await waitingUsers(db, 100)).length;
+
+beforeAll(async () => {
+  database = await startDatabase();
+  bell = await listenToBell(database);
+  signingUp = await database.connect('supabase_auth_admin');
+});
+afterAll(() => database?.stop());
+beforeEach(async () => {
+  await database.clear();
+  instance = await database.instance();
+  await bell.heard();
+});
+
+test('a sign-up rings where nobody is awake', async () => {
+  const { authId } = await signUp(database.auth);
+  expect(await bell.heard()).toEqual([authId]);
+});
+
+test('a sign-up does not ring where an instance is awake, and is found by its next look', async () => {
+  await stayAwake(database.journal, instance);
+  const { authId } = await signUp(database.auth);
+  expect(await bell.heard()).toEqual([]);
+  expect(await waitingUsers(database.journal, 10)).toEqual([authId]);
+});
+
+test('after going to sleep every sign-up rings again', async () => {
+  await stayAwake(database.journal, instance);
+  expect(await tryToSleep(database.journal, instance, countWaiting)).toBe(true);
+  const { authId } = await signUp(database.auth);
+  expect(await bell.heard()).toEqual([authId]);
+});
+
+test('an instance whose awake lease has run out silences nobody', async () => {
+  await stayAwake(database.journal, instance);
+  await database.asOwner("update wallet_sync.instance set awake_until = clock_timestamp() - interval '1 ms'");
+  const { authId } = await signUp(database.auth);
+  expect(await bell.heard()).toEqual([authId]);
+});
+
+test('nobody goes to sleep while a sign-up is under way that saw him awake', async () => {
+  await stayAwake(database.journal, instance);
+  await signingUp.query('begin');
+  await signingUp.query(INSERT_USER, [randomUUID()]);
+  expect(await tryToSleep(database.journal, instance, countWaiting)).toBe(false);
+  await signingUp.query('commit');
+  expect(await bell.heard()).toEqual([]);
+  expect(await tryToSleep(database.journal, instance, countWaiting), 'somebody waits').toBe(false);
+  expect(await countWaiting(database.journal)).toBe(1);
+});
+
+test('a sign-up in repeatable read or serializable rings even where an instance is awake', async () => {
+  await stayAwake(database.journal, instance);
+  const ids = [randomUUID(), randomUUID()];
+  for (const [index, isolation] of ['repeatable read', 'serializable'].entries()) {
+    await signingUp.query(`begin isolation level ${isolation}`);
+    await signingUp.query(INSERT_USER, [ids[index]]);
+    await signingUp.query('commit');
+  }
+  expect(await bell.heard()).toEqual(ids);
+});
+
+test('a sign-up does not wait for an instance that is going to sleep, and rings', async () => {
+  await stayAwake(database.journal, instance);
+  let authId = '';
+  const asleep = await tryToSleep(database.journal, instance, async (db) => {
+    const found = await countWaiting(db);
+    ({ authId } = await signUp(database.auth));
+    return found;
+  });
+  expect(asleep).toBe(true);
+  expect(await bell.heard()).toEqual([authId]);
+});
+
+test('a sign-up that is rolled back rings nobody', async () => {
+  await signingUp.query('begin');
+  await signingUp.query(INSERT_USER, [randomUUID()]);
+  await signingUp.query('rollback');
+  expect(await bell.heard()).toEqual([]);
+  expect(await countWaiting(database.journal)).toBe(0);
+});
+
+test('a confirmation rings for a user who has no address yet, and for no other', async () => {
+  const { authId } = await signUp(database.auth, { confirmed: false });
+  const { authId: ready } = await signUp(database.auth, { confirmed: false });
+  await database.asOwner("update public.wallet set flow_address = '0x01' where auth_id = $1", [ready]);
+  await bell.heard();
+  await database.auth.query('update auth.users set email_confirmed_at = clock_timestamp()');
+  expect(await bell.heard()).toEqual([authId]);
+});

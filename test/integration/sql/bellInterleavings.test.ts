@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { signUp } from '../../../dev/signUp.js';
+import { waitingUsers } from '../../../src/journal/assignments.js';
+import { stayAwake, tryToSleep } from '../../../src/journal/bell.js';
+import type { Db, Journal } from '../../../src/journal/pool.js';
+import { listenToBell, type Bell } from '../../support/bell.js';
+import { INSERT_USER, startDatabase, type Database } from '../../support/database.js';
+import { playInOrder, startStepped } from '../../support/steps.js';
+
+let database: Database;
+let bell: Bell;
+let signingUp: [pg.Client, pg.Client];
+let instance: string;
+
+const countWaiting = async (db: Db): Promise<number> => (await waitingUsers(db, 100)).length;
+
+beforeAll(async () => {
+  database = await startDatabase();
+  bell = await listenToBell(database);
+  signingUp = [await database.connect('supabase_auth_admin'), await database.connect('supabase_auth_admin')];
+});
+afterAll(() => database?.stop());
+beforeEach(async () => {
+  await database.clear();
+  instance = await database.instance();
+  await bell.heard();
+});
+
+/** The journal, whose transaction pauses before each statement. */
+const steppedJournal = (pause: () => Promise<void>): Journal => ({
+  ...database.journal,
+  transaction: (work) =>
+    database.journal.transaction(async (db) => {
+      const result = await work({ query: async (text, values) => (await pause(), db.query(text, values)) });
+      await pause();
+      return result;
+    }),
+});
+
+interface SignUpPlan {
+  readonly isolation: 'read committed' | 'repeatable read';
+  readonly end: 'commit' | 'rollback';
+}
+
+const plan = fc.record<SignUpPlan>({
+  isolation: fc.constantFrom('read committed', 'read committed', 'read committed', 'repeatable read'),
+  end: fc.constantFrom('commit', 'commit', 'commit', 'rollback'),
+});
+
+test('in every interleaving of two sign-ups with an instance that goes to sleep, who came is rung for or seen', { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(2), { minLength: 13, maxLength: 13 }), plan, plan, async (order, first, second) => {
+      await database.asOwner('delete from public.wallet');
+      await stayAwake(database.journal, instance);
+      const committed: string[] = [];
+      let asleep = false;
+
+      const sleeper = startStepped(async (pause) => {
+        asleep = await tryToSleep(steppedJournal(pause), instance, countWaiting);
+      });
+      const signUps = [first, second].map(({ isolation, end }, index) =>
+        startStepped(async (pause) => {
+          const client = signingUp[index]!;
+          const authId = randomUUID();
+          await pause();
+          await client.query(`begin isolation level ${isolation}`);
+          await pause();
+          await client.query(INSERT_USER, [authId]);
+          await pause();
+          await client.query("update auth.users set role = 'authenticated', email_confirmed_at = clock_timestamp() where id = $1", [authId]);
+          await pause();
+          await client.query(end);
+          if (end === 'commit') committed.push(authId);
+        }),
+      );
+      await playInOrder([sleeper, ...signUps], order);
+
+      const rung = await bell.heard();
+      expect(rung.filter((authId) => !committed.includes(authId)), 'nobody is rung for who did not come').toEqual([]);
+      if (asleep) expect([...rung].sort(), 'asleep: every sign-up rings').toEqual([...committed].sort());
+      else expect(await countWaiting(database.journal), 'awake: the next look finds all').toBe(committed.length);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+/** A daemon that has nothing but the bell: looks while somebody comes, sleeps until rung. Returns who it found, once `enough` were. */
+async function watchByBell(enough: number): Promise<{ found: Set<string>; slept: number }> {
+  const listener = await database.connect('wallet_sync_service');
+  let ring: () => void = () => undefined;
+  let rung = new Promise<void>((resolve) => (ring = resolve));
+  listener.on('notification', () => ring());
+  await listener.query('listen wallet_sync');
+  const found = new Set<string>();
+  let slept = 0;
+  const look = async (db: Db): Promise<number> => {
+    const fresh = (await waitingUsers(db, 10_000)).filter((authId) => !found.has(authId));
+    for (const authId of fresh) found.add(authId);
+    return fresh.length;
+  };
+  for (;;) {
+    await stayAwake(database.journal, instance);
+    while ((await look(database.journal)) > 0);
+    if (found.size >= enough) break;
+    rung = new Promise<void>((resolve) => (ring = resolve));
+    if (!(await tryToSleep(database.journal, instance, look))) continue;
+    slept++;
+    if (found.size < enough) await rung;
+  }
+  await listener.end();
+  return { found, slept };
+}
+
+test('a daemon with nothing but the bell overlooks nobody of four connections that sign up at random times', { timeout: 30_000 }, async () => {
+  const COUNT = 400;
+  const watched = watchByBell(COUNT);
+  const everybody = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < COUNT / 4; i++) {
+        ids.push((await signUp(database.auth)).authId);
+        // A pause of a random number of queries lets the daemon fall asleep in between.
+        for (let rest = Math.floor(Math.random() * 12); rest > 0; rest--) await database.auth.query('select 1');
+      }
+      return ids;
+    }),
+  );
+  const { found, slept } = await watched;
+  expect([...found].sort()).toEqual(everybody.flat().sort());
+  expect(slept, 'how often it slept').toBeGreaterThan(3);
+});
