@@ -83,7 +83,7 @@ async function launch(command: EmulatorCommand, options: EmulatorOptions): Promi
       cwd: folder,
       // The key goes by the environment: a process's arguments can be read by everyone on the machine. Nothing else named FLOW_
       // is passed on, because the emulator reads each of its settings from there.
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], 'FLOW_SERVICE-PRIV-KEY': privateKey, FLOW_SERVICEPRIVATEKEY: privateKey },
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], FLOW_SERVICEPRIVATEKEY: privateKey },
       stdio: ['ignore', 'pipe', 'pipe'],
       // Its own process group: a terminal's Ctrl-C reaches the daemon, which still needs the chain to finish.
       detached: true,
@@ -91,7 +91,7 @@ async function launch(command: EmulatorCommand, options: EmulatorOptions): Promi
   );
   if (child.pid !== undefined) guard.watch(child.pid);
 
-  const lastLines = keepLastLines(child, options.log);
+  const lastLines = keepLastLines(child, privateKey, options.log);
   let asked = false;
   const died = new Promise<never>((_, reject) => {
     child.once('error', (cause) => reject(new AppError('usage', 'the Flow emulator could not be started', { where: command.program, cause })));
@@ -143,15 +143,16 @@ async function writeCliConfig(folder: string, privateKey: string): Promise<void>
   await writeFile(join(folder, 'flow.json'), JSON.stringify(config, null, 2));
 }
 
-/** Reads both outputs (a full pipe would stop the emulator) and gives the last lines on demand. */
-function keepLastLines(child: ChildProcess, log: Log | undefined): () => string {
+/** Reads both outputs (a full pipe would stop the emulator) and gives the last lines on demand, without the key that it prints at its start. */
+function keepLastLines(child: ChildProcess, privateKey: string, log: Log | undefined): () => string {
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     let rest = '';
     stream?.on('data', (chunk: Buffer) => {
       const parts = (rest + chunk.toString('utf8')).split('\n');
       rest = parts.pop() ?? '';
-      for (const line of parts.filter((part) => part.trim() !== '')) {
+      for (const part of parts.filter((text) => text.trim() !== '')) {
+        const line = part.replaceAll(privateKey, '[secret]');
         lines.push(line);
         if (lines.length > LOG_LINES) lines.shift();
         log?.trace({ line }, 'emulator');

@@ -66,7 +66,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ...(options.transactionExpiry === undefined ? {} : { transactionExpiry: options.transactionExpiry }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     });
-    emulatorStarts.then((started) => stops.push(() => started.stop())).catch(() => undefined);
+    // Also where something else fails before it is up: it is waited for, then stopped.
+    emulatorStarts.catch(() => undefined);
+    stops.push(async () => (await emulatorStarts).stop());
     const postgres = await startPostgres();
     stops.push(() => postgres.stop());
     const password = randomBytes(16).toString('hex');

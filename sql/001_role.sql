@@ -21,3 +21,5 @@ create table if not exists wallet_sync.migration (
   applied_at timestamptz not null default now()
 );
 grant select on wallet_sync.migration to wallet_sync_service;
+
+insert into wallet_sync.migration (name) values ('001_role.sql') on conflict do nothing;

@@ -176,3 +176,5 @@ grant select, insert, update on wallet_sync.instance, wallet_sync.slot, wallet_s
 grant delete on wallet_sync.instance, wallet_sync.user_state to wallet_sync_service;
 grant select on wallet_sync.account_history to wallet_sync_service;
 grant usage on sequence wallet_sync.assignment to wallet_sync_service;
+
+insert into wallet_sync.migration (name) values ('003_journal.sql') on conflict do nothing;

@@ -37,8 +37,8 @@ language sql security definer set search_path = '' as $$
   select pg_notify('wallet_sync_changed', '');
 $$;
 
--- Records a raw NOTIFY wallet_sync_control. Every instance hears it and calls this; one resync within 5 s of the same
--- sender's same command is the same one. pause and resume need no such care: the last one heard is the last one sent.
+-- Records a raw NOTIFY wallet_sync_control. Every instance hears it and calls this; one resync within 4 s of the same
+-- sender's same command is the same one (instances hear it within moments; a repeat is passed on after 5 s). pause and resume need no such care: the last one heard is the last one sent.
 create or replace function wallet_sync.record_control(command text, auth_id uuid, sender integer) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -53,7 +53,7 @@ begin
   if exists (
     select from wallet_sync.resync_request r
     where r.sender_pid = record_control.sender and r.auth_id is not distinct from record_control.auth_id
-      and r.asked_at > clock_timestamp() - interval '5 seconds'
+      and r.asked_at > clock_timestamp() - interval '4 seconds'
   ) then
     return;
   end if;
@@ -68,3 +68,5 @@ grant select, update on wallet_sync.resync_request to wallet_sync_service;
 revoke all on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer) from public;
 grant execute on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer)
   to wallet_sync_service, service_role;
+
+insert into wallet_sync.migration (name) values ('005_control.sql') on conflict do nothing;

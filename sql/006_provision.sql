@@ -108,3 +108,5 @@ grant execute on function wallet_sync.assign(integer, text, jsonb, uuid), wallet
   wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets() to wallet_sync_service;
 revoke all on wallet_sync.waiting from public, anon, authenticated;
 grant select on wallet_sync.waiting to wallet_sync_service;
+
+insert into wallet_sync.migration (name) values ('006_provision.sql') on conflict do nothing;

@@ -33,3 +33,5 @@ revoke all on wallet_sync.canary from public, anon, authenticated;
 grant usage on schema wallet_sync to service_role;
 grant select on wallet_sync.canary to service_role;
 grant select, insert, delete on wallet_sync.canary to wallet_sync_service;
+
+insert into wallet_sync.migration (name) values ('007_realtime.sql') on conflict do nothing;

@@ -63,5 +63,15 @@ export class AppError extends Error {
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof Error) return new AppError('internal', thrown.message, { cause: thrown });
-  return new AppError('internal', String(thrown));
+  return new AppError('internal', describe(thrown));
+}
+
+/** A text for what is no Error. Some clients throw plain objects with a message, and not every object can be made a text. */
+function describe(thrown: unknown): string {
+  try {
+    if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && typeof thrown.message === 'string') return thrown.message;
+    return String(thrown);
+  } catch {
+    return 'something that cannot be shown was thrown';
+  }
 }

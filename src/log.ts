@@ -4,7 +4,7 @@ import pretty from 'pino-pretty';
 export type Log = Logger;
 
 /** Property names whose values never reach a log line, at the top or one level down. */
-const SECRET_KEYS = [
+export const SECRET_KEYS = [
   'privateKey',
   'flow_private_key',
   'encryptedPrivateKey',
@@ -14,9 +14,15 @@ const SECRET_KEYS = [
   'password',
   'token',
   'authorization',
+  'Authorization',
   'connectionString',
   'databaseUrl',
-];
+  // Settings go by the names of their variables.
+  'WALLET_ENCRYPTION_KEY',
+  'SUPABASE_SERVICE_ROLE_KEY',
+  'DATABASE_URL',
+  'MIGRATE_DATABASE_URL',
+] as const;
 
 export interface LogOptions {
   readonly level: string;

@@ -2,7 +2,7 @@ import { createClient } from '@supabase/supabase-js';
 import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
 import WebSocket from 'ws';
 import { toAppError } from './errors.js';
-import { createAssigner, type Ring } from './handlers/assign.js';
+import { MADE, createAssigner, type Ring } from './handlers/assign.js';
 import { createBatchSize } from './handlers/batchSize.js';
 import { createConfigExport } from './handlers/exportConfig.js';
 import { createFollower } from './handlers/followTransactions.js';
@@ -33,8 +33,6 @@ const HEARTBEAT_MS = 2_000;
 const DRAIN_MS = 10_000;
 
 export interface Reactor {
-  /** Health of each source, as it last reported. */
-  readonly health: ReadonlyMap<string, SourceHealth>;
   /** No new work; work in flight is finished or left recoverable; statistics saved. */
   stop(): Promise<void>;
 }
@@ -43,7 +41,6 @@ export interface Reactor {
 export async function startReactor(instance: Instance): Promise<Reactor> {
   const { journal, settings, log, statistics, id } = instance;
   const stopping = new AbortController();
-  const health = new Map<string, SourceHealth>();
   /** Read from the control row; true until it has been read once. */
   let paused = true;
   let schemaMissing = false;
@@ -55,7 +52,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const batchSize = createBatchSize();
   const settler = createSettler(instance, batchSize);
   const follower = createFollower(instance, settler, () => {
-    rings$.next({ authId: null, source: 'made' });
+    rings$.next({ authId: null, source: MADE });
     make$.next();
   });
   const mayWork = (): boolean => !stopping.signal.aborted && !paused && !schemaMissing;
@@ -131,7 +128,10 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (done !== null) await configExport?.flush();
   };
 
-  const onHealth = (name: string) => (state: SourceHealth) => void health.set(name, state);
+  const onHealth = (source: string) => (now: SourceHealth): void => {
+    statistics.sources[source] = { state: now.state, reason: now.reason };
+    log[now.state === 'mute' || now.state === 'down' ? 'warn' : 'info']({ source, state: now.state, reason: now.reason }, 'source health');
+  };
   const sources: NamedSource[] = [
     { name: 'notify', signals$: createNotifySource({ connectionString: settings.DATABASE_URL, sendHeartbeat: (nonce) => sendHeartbeat(journal, nonce), log, onHealth: onHealth('notify') }) },
     ...(settings.REALTIME ? [{ name: 'realtime', signals$: realtimeSignals(instance, onHealth('realtime')) }] : []),
@@ -160,7 +160,6 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const running = signals.connect();
 
   return {
-    health,
     async stop() {
       stopping.abort();
       maker.stop();

@@ -5,14 +5,16 @@ const VERSION = 'v1';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
+const PRIVATE_KEY = /^[0-9a-fA-F]{64}$/;
+const KEY_ID = /^[0-9a-f]{8}$/;
 
 /** Seals and opens users' private keys. The master key stays inside its closure. */
 export interface Vault {
   /** Names the master key in each ciphertext, so that a rotation can tell old from new. Not a secret. */
   readonly keyId: string;
-  /** Encrypts a private key (hex) and binds it to its public key: swapped rows don't open. */
+  /** Encrypts a private key (32 bytes in hex) and binds it to its public key: swapped rows don't open. Throws `data` where it is no such key. */
   seal(privateKey: string, publicKey: string): string;
-  /** The private key (hex). Throws `data` where the ciphertext is broken, another's, or of another master key. */
+  /** The private key (lower-case hex). Throws `data` where the ciphertext is broken, another's, or of another master key. */
   open(sealed: string, publicKey: string): string;
 }
 
@@ -29,6 +31,8 @@ export function createVault(masterKey: Buffer): Vault {
   return {
     keyId,
     seal(privateKey, publicKey) {
+      // Buffer.from stops at the first character that is not hex, so a malformed key would be sealed short, and lost.
+      if (!PRIVATE_KEY.test(privateKey)) throw new AppError('data', 'a private key is 32 bytes in hex', { where: 'flow_private_key' });
       const dataKey = randomBytes(KEY_BYTES);
       const wrapped = encrypt(masterKey, dataKey, bind(publicKey));
       const body = encrypt(dataKey, Buffer.from(privateKey, 'hex'), bind(publicKey));
@@ -36,10 +40,10 @@ export function createVault(masterKey: Buffer): Vault {
     },
     open(sealed, publicKey) {
       const [version, id, wrapped, body, ...rest] = sealed.split(':');
-      if (version !== VERSION || wrapped === undefined || body === undefined || rest.length > 0) throw new AppError('data', 'not an encrypted key of this program', { where: 'flow_private_key' });
+      if (version !== VERSION || id === undefined || !KEY_ID.test(id) || wrapped === undefined || body === undefined || rest.length > 0) throw new AppError('data', 'not an encrypted key of this program', { where: 'flow_private_key' });
       if (id !== keyId) throw new AppError('data', `encrypted under master key ${id}, not ${keyId}`, { where: 'flow_private_key', mend: 'set WALLET_ENCRYPTION_KEY to the key it was encrypted with' });
-      const dataKey = decrypt(masterKey, Buffer.from(wrapped, 'base64'), bind(publicKey));
-      return decrypt(dataKey, Buffer.from(body, 'base64'), bind(publicKey)).toString('hex');
+      const dataKey = decrypt(masterKey, decodeBase64(wrapped), bind(publicKey));
+      return decrypt(dataKey, decodeBase64(body), bind(publicKey)).toString('hex');
     },
   };
 }
@@ -51,6 +55,17 @@ function encrypt(key: Buffer, plain: Buffer, associated: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
+/** Exactly what Buffer writes: its reader skips what it doesn't know, so altered texts would open. */
+function decodeBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.toString('base64') !== text) throw doesNotOpen();
+  return bytes;
+}
+
+function doesNotOpen(): AppError {
+  return new AppError('data', 'the encrypted key does not open: it was changed, or belongs to another public key', { where: 'flow_private_key' });
+}
+
 function decrypt(key: Buffer, sealed: Buffer, associated: Buffer): Buffer {
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
@@ -59,6 +74,6 @@ function decrypt(key: Buffer, sealed: Buffer, associated: Buffer): Buffer {
     return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
   } catch {
     // The cause would say nothing more, and could carry key material.
-    throw new AppError('data', 'the encrypted key does not open: it was changed, or belongs to another public key', { where: 'flow_private_key' });
+    throw doesNotOpen();
   }
 }

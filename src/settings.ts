@@ -3,8 +3,11 @@ import { AppError } from './errors.js';
 
 const PLACEHOLDER_HINT = 'see .env.example';
 
-const seconds = (fallback: number, min: number, max: number) => z.coerce.number('must be a number of seconds').min(min).max(max).default(fallback);
-const perSecond = (fallback: number) => z.coerce.number('must be a number of calls per second').positive().max(10_000).default(fallback);
+// A schema's own message is used for its checks too, so each names the whole range.
+const ranged = (what: string, min: number, max: number) => z.coerce.number(`must be ${what} from ${min} to ${max}`).min(min).max(max);
+const seconds = (fallback: number, min: number, max: number) => ranged('a number of seconds', min, max).default(fallback);
+const perSecond = (fallback: number) => ranged('a number of calls per second', 0.1, 10_000).default(fallback);
+const whole = (what: string, fallback: number, min: number, max: number) => ranged(what, min, max).int().default(fallback);
 const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off'], 'must be on or off').default(fallback).transform((value) => value === 'on');
 
 /** FLOW as a decimal text with at most 8 places, in units of 10^-8 FLOW. */
@@ -37,31 +40,37 @@ const settingsSchema = z.object({
   ),
   SUPABASE_URL: url(['http:', 'https:'], 'https://PROJECT.supabase.co'),
   SUPABASE_SERVICE_ROLE_KEY: z.string('is missing').min(20, 'is too short to be a service role key'),
-  NETWORK: z.enum(['mainnet', 'testnet', 'emulator'], 'must be mainnet, testnet or emulator'),
+  NETWORK: z.enum(['mainnet', 'testnet', 'emulator'], {
+    error: ({ input }) => (input === undefined ? 'is missing: it must be mainnet, testnet or emulator' : 'must be mainnet, testnet or emulator'),
+  }),
   FLOW_ACCESS_NODE: url(['http:', 'https:'], 'https://rest-testnet.onflow.org').optional(),
   FLOW_JSON: z.string().min(1).default('flow/flow.json'),
   FUNDING_ACCOUNTS: z
     .string()
     .optional()
-    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== '')),
+    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
+    .refine((names) => names?.length !== 0, 'must be names of accounts in flow.json, separated by commas'),
   WALLET_ENCRYPTION_KEY: masterKey,
   SYNC_INTERVAL: seconds(300, 1, 86_400),
   BACKLOG_POLL: seconds(5, 0.1, 86_400),
-  POOL_SIZE: z.coerce.number('must be a whole number').int('must be a whole number').min(0).max(100_000).default(25),
-  PAGE_SIZE: z.coerce.number('must be a whole number').int('must be a whole number').min(1).max(10_000).default(1_000),
+  POOL_SIZE: whole('a whole number', 25, 0, 100_000),
+  PAGE_SIZE: whole('a whole number', 1_000, 1, 10_000),
   SCRIPT_RPS: perSecond(5),
   TRANSACTION_RPS: perSecond(50),
   EVENT_RPS: perSecond(30),
   READ_RPS: perSecond(100),
   FLOW_FUNDING_THRESHOLD: flow('0.075'),
   FLOW_FUNDING_AMOUNT: flow('0.1'),
-  TRANSACTION_EXPIRY: z.coerce.number('must be a number of blocks').int('must be a number of blocks').min(10).max(600).default(600),
+  TRANSACTION_EXPIRY: whole('a whole number of blocks', 600, 10, 600),
   REALTIME: onOff('on'),
   CONFIG_EXPORT: onOff('on'),
   PKEY_FILES: z.enum(['on', 'off'], 'must be on or off').optional(),
   ACCOUNTS_DIR: z.string().min(1).default('flow/accounts'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
 });
+
+/** Every setting's name, in the order of .env.example. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
 
 export type Settings = Readonly<z.output<typeof settingsSchema>> & {
   /** Plaintext key files for the Flow CLI. On by default, but on mainnet only when asked for. */
@@ -72,11 +81,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads all settings at once. Throws one AppError of kind `usage` that names every missing or wrong one and never
- * repeats a value. An empty variable counts as missing.
+ * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = settingsSchema.safeParse(present);
+  const parsed = settingsSchema.safeParse(dropEmpty(environment));
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
     const unique = [...new Set(faults)];
@@ -88,7 +96,12 @@ export function readSettings(environment: Environment): Settings {
 
 /** A setting as the database commands need it, without the others. */
 export function readDatabaseUrl(environment: Environment): string {
-  const parsed = settingsSchema.pick({ DATABASE_URL: true }).safeParse(environment);
+  const parsed = settingsSchema.pick({ DATABASE_URL: true }).safeParse(dropEmpty(environment));
   if (!parsed.success) throw new AppError('usage', parsed.error.issues.map((issue) => `DATABASE_URL ${issue.message}`).join('; '), { where: 'environment', mend: 'set DATABASE_URL in the environment or in .env' });
   return parsed.data.DATABASE_URL;
+}
+
+/** What is set. A blank is no value: as a number it would read as 0. */
+function dropEmpty(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
 }

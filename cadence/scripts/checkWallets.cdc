@@ -54,44 +54,32 @@ access(all) fun hasKey(_ account: auth(Keys) &Account, _ publicKey: String): Boo
     return false
 }
 
+/// The storage path that a published capability leads to. The target is not loaded: a value of a contract that its owner has
+/// removed fails to load, and would fail this script for all the other addresses.
+access(all) fun target(_ account: auth(GetStorageCapabilityController) &Account, _ published: Capability): StoragePath? {
+    return account.capabilities.storage.getController(byCapabilityID: published.id)?.target()
+}
+
 access(all) fun check(_ address: Address, _ publicKey: String): Wallet {
-    let account = getAuthAccount<auth(BorrowValue, Keys) &Account>(address)
+    let account = getAuthAccount<auth(BorrowValue, Keys, GetStorageCapabilityController) &Account>(address)
 
-    // The stored type is looked at before anything is borrowed: a value of a contract that its owner has removed fails to load,
-    // and would fail this script for all the other addresses.
+    // For the same reason the stored type is looked at before anything is borrowed.
     let flowType = account.storage.type(at: /storage/flowTokenVault)
-    var flowBalance = 0.0
-    var flowReceiver = false
-    if flowType == Type<@FlowToken.Vault>() {
-        let own = account.storage.borrow<&FlowToken.Vault>(from: /storage/flowTokenVault)!
-        flowBalance = own.balance
-        if let published = account.capabilities.borrow<&{FungibleToken.Receiver}>(/public/flowTokenReceiver) {
-            flowReceiver = published.getType() == Type<@FlowToken.Vault>() && published.uuid == own.uuid
-        }
-    }
+    let flowVault = flowType == Type<@FlowToken.Vault>()
+    let vault = account.storage.type(at: /storage/baitCoinVault) == Type<@BaitCoin.Vault>()
 
-    var vault = false
-    var receiver = false
-    var balance = false
-    if account.storage.type(at: /storage/baitCoinVault) == Type<@BaitCoin.Vault>() {
-        vault = true
-        let own = account.storage.borrow<&BaitCoin.Vault>(from: /storage/baitCoinVault)!
-        if let published = account.capabilities.borrow<&{FungibleToken.Receiver}>(/public/baitCoinReceiver) {
-            receiver = published.uuid == own.uuid
-        }
-        if let published = account.capabilities.borrow<&{FungibleToken.Balance}>(/public/baitCoinVault) {
-            balance = published.uuid == own.uuid
-        }
-    }
+    let flowReceiver = account.capabilities.get<&{FungibleToken.Receiver}>(/public/flowTokenReceiver)
+    let receiver = account.capabilities.get<&{FungibleToken.Receiver}>(/public/baitCoinReceiver)
+    let balance = account.capabilities.get<&{FungibleToken.Balance}>(/public/baitCoinVault)
 
     return Wallet(
         exists: flowType != nil || account.keys.get(keyIndex: 0) != nil,
         keyPresent: hasKey(account, publicKey),
-        flowBalance: flowBalance,
-        flowReceiver: flowReceiver,
+        flowBalance: flowVault ? account.storage.borrow<&FlowToken.Vault>(from: /storage/flowTokenVault)!.balance : 0.0,
+        flowReceiver: flowVault && target(account, flowReceiver) == /storage/flowTokenVault,
         vault: vault,
-        receiver: receiver,
-        balance: balance
+        receiver: vault && target(account, receiver) == /storage/baitCoinVault,
+        balance: vault && target(account, balance) == /storage/baitCoinVault
     )
 }
 

@@ -16,6 +16,8 @@ export interface Change {
   readonly oldRecord: Readonly<Record<string, unknown>> | null;
   /** ISO time of the commit, by the database's clock. */
   readonly committedAt: string;
+  /** The transaction that made it. */
+  readonly xid: number;
 }
 
 export interface ChangeStreamOptions {
@@ -64,7 +66,7 @@ export async function followChanges(options: ChangeStreamOptions): Promise<Chang
       { connectionString: options.connectionString, application_name: 'realtime', options: '-c TimeZone=UTC -c DateStyle=ISO' },
       { flowControl: { enabled: true }, acknowledge: { auto: true, timeoutSeconds: 10 } });
     service = current;
-    let committedAt = '';
+    let commit = { committedAt: '', xid: 0 };
     // A connection's errors also reject subscribe() below; without a listener they would end the process.
     current.on('error', () => undefined);
     current.on('start', () => setLive(true));
@@ -73,8 +75,8 @@ export async function followChanges(options: ChangeStreamOptions): Promise<Chang
       if (shouldRespond) void current.acknowledge(lsnBefore(lsn));
     });
     current.on('data', async (_lsn: string, message: Pgoutput.Message) => {
-      if (message.tag === 'begin') committedAt = new Date(Number(message.commitTime) / 1000).toISOString();
-      const change = toChange(message, committedAt);
+      if (message.tag === 'begin') commit = { committedAt: new Date(Number(message.commitTime) / 1000).toISOString(), xid: message.xid };
+      const change = toChange(message, commit);
       if (change !== null && !stopped) await options.onChange(change);
     });
     try {
@@ -147,10 +149,10 @@ function createPlugin(publication: string): PgoutputPlugin {
   return plugin;
 }
 
-function toChange(message: Pgoutput.Message, committedAt: string): Change | null {
+function toChange(message: Pgoutput.Message, commit: Pick<Change, 'committedAt' | 'xid'>): Change | null {
   if (message.tag !== 'insert' && message.tag !== 'update' && message.tag !== 'delete') return null;
   const { schema, name: table, keyColumns } = message.relation;
-  const place = { schema, table, keyColumns, committedAt };
+  const place = { schema, table, keyColumns, ...commit };
   if (message.tag === 'insert') return { ...place, type: 'INSERT', record: message.new, oldRecord: null };
   if (message.tag === 'delete') return { ...place, type: 'DELETE', record: null, oldRecord: message.old ?? message.key };
   const key = Object.fromEntries(keyColumns.map((column) => [column, message.new[column]]));

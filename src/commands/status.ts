@@ -19,6 +19,11 @@ function toText(report: StatusReport): string {
     `delivered  ${listCounts(report.delivered_by)}; ${report.pool_hits} from the pool`,
     `slots      ${report.slots_free} free of ${report.slots}, ${report.live_transactions} transactions unsealed`,
     `instances  ${report.instances.map((instance) => `${instance.host}:${instance.pid}`).join(', ') || 'none is running'}`,
+    ...report.instances.flatMap((instance) =>
+      Object.entries(instance.sources)
+        .filter(([, source]) => source.state !== 'ok')
+        .map(([name, source]) => `  ${instance.host}:${instance.pid} ${name} is ${source.state}${source.reason === null ? '' : `: ${source.reason}`}`),
+    ),
     ...(report.paused ? ['paused     nothing is made, given or sent until `wallet-sync resume`'] : []),
   ].join('\n');
 }

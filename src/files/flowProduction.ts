@@ -28,8 +28,14 @@ export async function readFlowProduction(path: string): Promise<{ content: FlowP
     return { content: fileSchema.parse(JSON.parse(text)), fresh: false, corrupt: null };
   } catch (error) {
     await rename(path, `${path}.corrupt`);
-    return { content: { accounts: {} }, fresh: true, corrupt: error instanceof SyntaxError ? error.message : 'it is not {"accounts": {…}}' };
+    return { content: { accounts: {} }, fresh: true, corrupt: error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}' };
   }
+}
+
+/** Where JSON.parse stopped. The rest of its message can quote the file, and an entry made by hand can hold a key. */
+function positionIn(error: SyntaxError): string {
+  const position = /\bat position (\d+)/.exec(error.message)?.[1];
+  return position === undefined ? '' : ` (at character ${position})`;
 }
 
 /** Writes the file whole, readable by its owner alone. */

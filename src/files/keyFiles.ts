@@ -1,27 +1,33 @@
-import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lstat, mkdir, rename } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { AppError } from '../errors.js';
+import { removeQuietly, syncFolder, writePartial } from './writePartial.js';
 
-/** Makes the folder (0700), or narrows its mode. Throws where it is a link or no folder. */
+/** Makes the folder (0700), or narrows its mode. Throws `usage` where it is a link or no folder. */
 export async function prepareFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const stat = await lstat(folder);
+  // Without its last slash: with one, lstat would follow a link.
+  const path = resolve(folder);
+  const before = await lstat(path).catch(() => null);
+  if (before === null) await mkdir(path, { recursive: true, mode: 0o700 });
+  const stat = before ?? (await lstat(path));
   if (!stat.isDirectory()) throw new AppError('usage', 'is not a folder', { where: folder, mend: 'remove it or set ACCOUNTS_DIR to another place' });
-  if ((stat.mode & 0o077) !== 0) await chmod(folder, 0o700);
+  if ((stat.mode & 0o077) !== 0) await chmod(path, 0o700);
 }
 
-/** Writes one user's key for the Flow CLI: hex, mode 0600, whole or not at all; an existing link is replaced, not followed. */
+/**
+ * Writes one user's key for the Flow CLI: hex, mode 0600, whole or not at all, and durable: who records that it was written may rely
+ * on it. An existing link is replaced, not followed. Throws `data` where the id would lead out of the folder.
+ */
 export async function writeKeyFile(folder: string, authId: string, privateKey: string): Promise<void> {
+  if (authId === '' || basename(authId) !== authId) throw new AppError('data', 'a user id is no path', { where: 'auth_id' });
   const path = join(folder, `${authId}.pkey`);
   const partial = `${path}.partial`;
-  await rm(partial, { force: true });
-  const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  await writePartial(partial, privateKey, 0o600);
   try {
-    await file.writeFile(privateKey);
-    await file.sync();
-  } finally {
-    await file.close();
+    await rename(partial, path);
+  } catch (error) {
+    await removeQuietly(partial);
+    throw error;
   }
-  await rename(partial, path);
+  await syncFolder(folder);
 }

@@ -1,48 +1,40 @@
 import { constants } from 'node:fs';
-import { copyFile, lstat, open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { removeQuietly, syncFolder, writePartial } from './writePartial.js';
 
 /**
- * Replaces a file whole: written beside it, fsynced, renamed over it; the previous version is kept as `<path>.backup`. A crash at
- * any point leaves the old or the new file. Throws the system's error (ENOSPC, EROFS, …) with the old file untouched.
+ * Replaces a file whole: written beside it, fsynced, renamed over it; the previous version is kept as `<path>.backup`, written in the
+ * same way. A crash at any point leaves the old or the new file, and a whole backup. A link at any of these names is replaced, not
+ * followed. Throws the system's error (ENOSPC, EROFS, …) with the old file untouched. One writer at a time.
  */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
   const partial = `${path}.partial`;
+  const backupPartial = `${path}.backup.partial`;
   try {
-    const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW, mode);
-    try {
-      await file.chmod(mode);
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (await isRegularFile(path)) {
-      await copyFile(path, `${path}.backup.partial`);
-      await rename(`${path}.backup.partial`, `${path}.backup`);
+    await writePartial(partial, text, mode);
+    const previous = await readRegularFile(path);
+    if (previous !== null) {
+      await writePartial(backupPartial, previous, mode);
+      await rename(backupPartial, `${path}.backup`);
     }
     await rename(partial, path);
-    await syncFolder(dirname(path));
   } catch (error) {
-    await rm(partial, { force: true });
+    await removeQuietly(partial);
+    await removeQuietly(backupPartial);
     throw error;
   }
+  await syncFolder(dirname(path));
 }
 
-async function isRegularFile(path: string): Promise<boolean> {
+/** The content of a file; null where there is none, or a link or folder. */
+async function readRegularFile(path: string): Promise<Buffer | null> {
+  const stat = await lstat(path).catch(() => null);
+  if (stat === null || !stat.isFile()) return null;
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    return (await lstat(path)).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** Makes a rename durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
-  try {
-    await handle.sync();
+    return await file.readFile();
   } finally {
-    await handle.close();
+    await file.close();
   }
 }

@@ -8,6 +8,7 @@ import { decodeCadence, type FclArg } from './fcl.js';
 import type { Limiter } from './limiter.js';
 import { createRest, parseAnswer, type RestAnswer, type RestCall } from './rest.js';
 import { AccountAnswer, BlocksAnswer, EventsAnswer, JsonPayload, ParametersAnswer, ResultAnswer, ScriptAnswer, type EventAnswer } from './restAnswers.js';
+import { parseShape } from './shape.js';
 
 export interface AccessNodeOptions {
   /** Base URL of the REST API. */
@@ -177,6 +178,7 @@ function notFound(answer: RestAnswer, path: string, where: string): AppError {
 }
 
 async function decodeEvent(event: EventAnswer): Promise<ChainEvent> {
-  const data = await decodeCadence(JsonPayload.parse(event.payload));
-  return { type: event.type, data: z.record(z.string(), z.unknown()).parse(data) };
+  const where = `event ${event.type}`;
+  const data = await decodeCadence(parseShape(JsonPayload, event.payload, where));
+  return { type: event.type, data: parseShape(z.record(z.string(), z.unknown()), data, where) };
 }

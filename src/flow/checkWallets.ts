@@ -5,6 +5,7 @@ import { normalizeAddress } from './address.js';
 import { parseAmount } from './amount.js';
 import { addressArg, arrayArg, stringArg } from './args.js';
 import type { Cadence } from './cadence.js';
+import { parseShape } from './shape.js';
 
 /** A wallet as the journal knows it. */
 export interface WalletToCheck {
@@ -71,7 +72,7 @@ export async function checkWallets(options: {
     [arrayArg(wallets.map((wallet) => addressArg(wallet.address))), arrayArg(wallets.map((wallet) => stringArg(wallet.publicKey.toLowerCase())))],
     options.priority === undefined ? {} : { priority: options.priority },
   );
-  const { height, wallets: found } = Answer.parse(answer);
+  const { height, wallets: found } = parseShape(Answer, answer, 'checkWallets.cdc');
   if (found.length !== wallets.length) throw new AppError('data', `asked for ${wallets.length} wallets, the script answered ${found.length}`, { where: 'checkWallets.cdc' });
   return {
     height,

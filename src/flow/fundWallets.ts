@@ -6,7 +6,9 @@ import { parseAmount } from './amount.js';
 import { addressArg, amountArg, arrayArg } from './args.js';
 import { buildTransaction, type SignedTransaction } from './buildTransaction.js';
 import type { Cadence } from './cadence.js';
-import type { Slot } from './createAccounts.js';
+import { checkSlot, type Slot } from './createAccounts.js';
+import type { Network } from './network.js';
+import { parseShape } from './shape.js';
 import type { Signer } from './sign.js';
 
 export interface Deposit {
@@ -16,6 +18,7 @@ export interface Deposit {
 }
 
 export interface FundWalletsOptions {
+  readonly network: Pick<Network, 'name'>;
   readonly cadence: Cadence;
   readonly slot: Slot;
   readonly signer: Signer;
@@ -23,9 +26,10 @@ export interface FundWalletsOptions {
   readonly deposits: readonly Deposit[];
 }
 
-/** Builds the transaction that sends FLOW to many wallets. Throws `internal` for an empty list, a zero amount or an address that comes twice. */
+/** Builds the transaction that sends FLOW to many wallets. Throws `internal` for an empty list, a zero amount or an address that comes twice, `data` for a slot of another network. */
 export async function buildFundWallets(options: FundWalletsOptions): Promise<SignedTransaction> {
   const { slot, signer, deposits } = options;
+  checkSlot(slot, options.network);
   if (deposits.length === 0) throw new AppError('internal', 'a funding needs a wallet');
   if (deposits.some((deposit) => deposit.amount <= 0n)) throw new AppError('internal', 'a funding is above zero');
   if (new Set(deposits.map((deposit) => normalizeAddress(deposit.address))).size !== deposits.length) throw new AppError('internal', 'an address comes twice in one funding');
@@ -53,6 +57,6 @@ export function readDeposits(events: readonly ChainEvent[], network: { readonly 
   const type = `A.${bareAddress(flowToken)}.FlowToken.TokensDeposited`;
   return events
     .filter((event) => event.type === type)
-    .map((event) => TokensDeposited.parse(event.data))
+    .map((event) => parseShape(TokensDeposited, event.data, event.type))
     .flatMap(({ amount, to }) => (to === null ? [] : [{ address: normalizeAddress(to), amount }]));
 }

@@ -3,6 +3,7 @@ import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { classifyHttpFailure, classifyThrown } from './errors.js';
 import type { CallKind, Limiter } from './limiter.js';
+import { parseShape } from './shape.js';
 
 export interface RestOptions {
   /** Base URL, with or without a slash at the end. */
@@ -84,10 +85,7 @@ export function parseAnswer<T>(schema: z.ZodType<T>, answer: RestAnswer, where: 
   try {
     body = JSON.parse(answer.text);
   } catch (cause) {
-    throw new AppError('data', 'the access node\'s answer is not JSON', { where, cause, mend: 'check that FLOW_ACCESS_NODE is a REST access node' });
+    throw new AppError('data', 'the access node gave an answer that is not JSON', { where, cause, mend: 'check that FLOW_ACCESS_NODE is a REST access node' });
   }
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new AppError('data', `the access node\'s answer has an unexpected shape at ${issue?.path.join('.') || 'its top'}: ${issue?.message ?? ''}`, { where });
+  return parseShape(schema, body, where);
 }

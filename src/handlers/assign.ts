@@ -15,6 +15,9 @@ const AWAKE_PAUSE_MS = 5;
 /** Users whose own signal is remembered until they are served; older ones count for the look's source. */
 const HEARD_AT_MOST = 10_000;
 
+/** The source of a look that follows new accounts, not a signal. */
+export const MADE = 'made';
+
 /** One ring, as the assigner sees it: who, and which source. */
 export interface Ring {
   readonly authId: string | null;
@@ -58,6 +61,12 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
     statistics.assigned += assigned.length;
     fruitfulLooks = [...fruitfulLooks.slice(1 - BUSY_LOOKS), Date.now()];
     onAssigned(assigned);
+  };
+
+  /** Who still waits was noticed by this look, though an account comes only later: it counts as the one that delivered. */
+  const rememberWaiting = async (via: string): Promise<void> => {
+    if (via === MADE) return;
+    remember((await waitingUsers(journal, USERS_PER_LOOK)).map((authId) => ({ authId, source: via })));
   };
 
   const isBusy = (): boolean => fruitfulLooks.length === BUSY_LOOKS && Date.now() - (fruitfulLooks[0] ?? 0) < BUSY_WINDOW_MS;
@@ -111,7 +120,9 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
           const found = await lookOnce(journal, via);
           total += found;
           if (found === USERS_PER_LOOK) continue;
-          return isBusy() && !signal.aborted ? total + (await workAwake(via, signal)) : total;
+          if (isBusy() && !signal.aborted) total += await workAwake(via, signal);
+          await rememberWaiting(via);
+          return total;
         }
       } catch (thrown) {
         const error = toAppError(thrown);

@@ -21,8 +21,8 @@ export function createBatchSize(): BatchSize {
     noteEffort(members, effort, limit) {
       if (members === 0 || effort <= 0) return;
       const fits = Math.floor((limit * EFFORT_TARGET) / (effort / members));
-      // Grow by one at a time: the effort of a larger batch is an extrapolation.
-      size = Math.max(1, Math.min(MOST, fits, size + 1));
+      // Grow by one at a time, and only when a batch of the whole size has fitted: the effort of a larger one is an extrapolation.
+      size = Math.max(1, Math.min(MOST, fits, members >= size ? size + 1 : size));
     },
     noteTooLarge(members) {
       size = Math.max(1, Math.min(size, Math.floor(members / 2)));

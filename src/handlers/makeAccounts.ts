@@ -74,6 +74,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     if (funder === undefined) throw new Error(`no signer for ${slot.address}`);
     const [sequenceNumber, reference] = await Promise.all([sequenceNumberOf(slot), options.follower.referenceBlock()]);
     const transaction = await buildCreateAccounts({
+      network,
       cadence: instance.cadence,
       slot: { address: slot.address, keyIndex: slot.keyIndex, sequenceNumber },
       signer: funder.signer,

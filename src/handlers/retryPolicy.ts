@@ -1,6 +1,9 @@
 import type { AppError, ErrorKind } from '../errors.js';
 
-/** What follows from a failure: try again after a pause that doubles from `firstMs` up to `capMs` (full jitter), or wait for an operator. */
+/**
+ * What follows from a failure: try again after a pause that doubles from `firstMs` up to `capMs` (full jitter), or wait for an operator.
+ * `firstMs` 0: the first time at once, then as from 125 ms.
+ */
 export type RetryPolicy =
   | { readonly action: 'retry'; readonly firstMs: number; readonly capMs: number; readonly solution: string }
   | { readonly action: 'park'; readonly solution: string };
@@ -31,13 +34,19 @@ export function retryPolicy(kind: ErrorKind): RetryPolicy {
   }
 }
 
+/** What a pause of 0 doubles from: a failure that recurs must not become a loop without a pause. */
+const FIRST_PAUSE_MS = 125;
+const PARKED_MS = 60_000;
+
 /**
  * How long to wait before attempt number `attempt` (1 is the first retry), in milliseconds; what the peer asked for counts as a minimum.
  * Kinds that are parked are looked at again at the pace of their cap, 60 s: state, not memory, decides whether the cause is gone.
  */
 export function retryDelayMs(error: AppError, attempt: number, random: () => number = Math.random): number {
   const policy = retryPolicy(error.kind);
-  if (policy.action === 'park') return 60_000;
-  const ceiling = Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(attempt - 1, 20));
-  return Math.max(error.retryAfterMs ?? 0, Math.round(random() * ceiling));
+  const asked = error.retryAfterMs ?? 0;
+  if (policy.action === 'park') return Math.max(asked, PARKED_MS);
+  const doublings = Math.min(Math.max(attempt - 1, 0), 20);
+  const ceiling = Math.min(policy.capMs, doublings === 0 ? policy.firstMs : (policy.firstMs || FIRST_PAUSE_MS) * 2 ** doublings);
+  return Math.max(asked, Math.round(random() * ceiling));
 }

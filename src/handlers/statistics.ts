@@ -8,12 +8,14 @@ export interface Statistics {
   transactionsFailed: number;
   sweeps: number;
   signals: Record<string, number>;
+  /** How each source last reported itself. */
+  sources: Record<string, { state: string; reason: string | null }>;
   lastError: { kind: string; message: string; at: string } | null;
 }
 
 /** All zero. */
 export function createStatistics(): Statistics {
-  return { assigned: 0, deliveredBy: {}, accountsMade: 0, transactionsSent: 0, transactionsSealed: 0, transactionsFailed: 0, sweeps: 0, signals: {}, lastError: null };
+  return { assigned: 0, deliveredBy: {}, accountsMade: 0, transactionsSent: 0, transactionsSealed: 0, transactionsFailed: 0, sweeps: 0, signals: {}, sources: {}, lastError: null };
 }
 
 /** Adds to one of the counts by name. */

@@ -35,12 +35,21 @@ export async function forgetOldInstances(db: Db, days: number): Promise<void> {
   await db.query('delete from wallet_sync.instance where seen_at < clock_timestamp() - make_interval(days => $1)', [days]);
 }
 
-/** The living instances. */
-export async function livingInstances(db: Db): Promise<{ id: string; host: string; pid: number; seen_at: Date }[]> {
+const instanceRow = z.object({
+  id: z.string(),
+  host: z.string(),
+  pid: z.number(),
+  statistics: z.object({ sources: z.record(z.string(), z.object({ state: z.string(), reason: z.string().nullable() })).default({}), lastError: z.unknown().optional() }),
+});
+
+export type LivingInstance = z.output<typeof instanceRow>;
+
+/** The living instances, with what they last said of their sources. */
+export async function livingInstances(db: Db): Promise<LivingInstance[]> {
   return queryRows(
     db,
-    z.object({ id: z.string(), host: z.string(), pid: z.number(), seen_at: z.date() }),
-    `select id, host, pid, seen_at from wallet_sync.instance
+    instanceRow,
+    `select id, host, pid, statistics from wallet_sync.instance
      where stopped_at is null and seen_at > clock_timestamp() - make_interval(secs => $1::double precision / 1000) order by started_at`,
     [INSTANCE_LEASE_MS],
   );

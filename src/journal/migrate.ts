@@ -22,7 +22,8 @@ export interface MigrateOptions {
 /**
  * Applies every file of sql/ in order, each in its own transaction. Each file can be applied twice, so all are, every
  * time: what somebody dropped by hand comes back. Returns the names of the files that were applied for the first time.
- * Throws an AppError that names the file.
+ * Throws an AppError that names the file, and one that says to update, before anything is changed, where the database carries
+ * a breaking file that this version doesn't know: its older functions would replace the newer ones.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({ connectionString: options.connectionString, application_name: 'wallet-sync migrate', connectionTimeoutMillis: 10_000 });
@@ -30,7 +31,9 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
   await client.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const before = new Set(await appliedMigrations(client));
+    const applied = await appliedMigrations(client);
+    refuseNewer(applied, await migrationFiles());
+    const before = new Set(applied.map((migration) => migration.name));
     const fresh: string[] = [];
     for (const name of await migrationFiles()) {
       const text = await readFile(packagePath('sql', name), 'utf8');
@@ -49,7 +52,8 @@ async function applyFile(client: pg.Client, name: string, text: string): Promise
     await client.query('begin');
     await client.query(text);
     await client.query(
-      'insert into wallet_sync.migration (name, breaking) values ($1, $2) on conflict (name) do nothing',
+      // Each file records itself too, for who applies it without this program.
+      'insert into wallet_sync.migration (name, breaking) values ($1, $2) on conflict (name) do update set breaking = excluded.breaking',
       [name, text.startsWith(BREAKING)],
     );
     await client.query('commit');
@@ -61,11 +65,13 @@ async function applyFile(client: pg.Client, name: string, text: string): Promise
   }
 }
 
-async function appliedMigrations(client: pg.Client): Promise<string[]> {
+const migrationRow = z.object({ name: z.string(), breaking: z.boolean() });
+type Migration = z.output<typeof migrationRow>;
+
+async function appliedMigrations(client: pg.Client): Promise<Migration[]> {
   const exists = await client.query("select to_regclass('wallet_sync.migration') is not null as exists");
   if (exists.rows[0]?.exists !== true) return [];
-  const result = await client.query('select name from wallet_sync.migration');
-  return result.rows.map((row: { name: string }) => row.name);
+  return readMigrations(client);
 }
 
 /** The names of sql/'s numbered files, in order. */
@@ -79,10 +85,16 @@ export async function migrationFiles(): Promise<string[]> {
  * database is behind, and one that says to update where it carries a breaking file this version doesn't know.
  */
 export async function checkSchema(db: Db): Promise<void> {
-  const applied = await queryRows(db, z.object({ name: z.string(), breaking: z.boolean() }), 'select name, breaking from wallet_sync.migration');
+  const applied = await readMigrations(db);
   const known = await migrationFiles();
   const missing = known.filter((name) => !applied.some((migration) => migration.name === name));
   if (missing.length > 0) throw new AppError('usage', `the database lacks ${missing.join(', ')}`, { where: 'schema wallet_sync', mend: 'run `wallet-sync migrate`' });
+  refuseNewer(applied, known);
+}
+
+const readMigrations = (db: Db): Promise<Migration[]> => queryRows(db, migrationRow, 'select name, breaking from wallet_sync.migration');
+
+function refuseNewer(applied: readonly Migration[], known: readonly string[]): void {
   const newer = applied.filter((migration) => migration.breaking && !known.includes(migration.name));
   if (newer.length > 0) {
     throw new AppError('usage', `the database is newer than this version: ${newer.map((migration) => migration.name).join(', ')}`, { where: 'schema wallet_sync', mend: 'update flow-wallet-sync' });

@@ -53,7 +53,8 @@ export function openJournal(options: JournalOptions): Journal {
       const client = await pool.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
       let broken: Error | undefined;
       try {
-        await runStatement(client, 'begin');
+        // Going to sleep looks after it has a lock: in a stricter isolation it would see what was there before.
+        await runStatement(client, 'begin isolation level read committed');
         const result = await work({ query: (text, values) => runStatement(client, text, values) });
         await runStatement(client, 'commit');
         return result;

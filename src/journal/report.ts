@@ -43,6 +43,6 @@ export async function readStatus(db: Db) {
     ...total,
     accounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])),
     delivered_by: Object.fromEntries(deliveredBy.map((row) => [row.source, row.users])),
-    instances: instances.map((instance) => ({ id: instance.id, host: instance.host, pid: instance.pid })),
+    instances: instances.map(({ id, host, pid, statistics }) => ({ id, host, pid, sources: statistics.sources })),
   };
 }

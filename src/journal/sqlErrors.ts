@@ -7,18 +7,27 @@ interface SqlPolicy {
 
 const MIGRATE: SqlPolicy = { kind: 'data', mend: 'run `wallet-sync migrate`' };
 const RECONNECT: SqlPolicy = { kind: 'network', mend: 'check that DATABASE_URL names a running Postgres' };
+// A Supabase project's direct connection has an IPv6 address only.
+const UNREACHABLE: SqlPolicy = { kind: 'network', mend: 'check DATABASE_URL; without IPv6 here, use the session pooler (port 5432)' };
+const TOO_SLOW: SqlPolicy = { kind: 'network', mend: 'look for what keeps Postgres busy or holds locks (pg_stat_activity)' };
+const CERTIFICATE: SqlPolicy = { kind: 'usage', mend: "add sslrootcert=<file of the server's CA certificate> to DATABASE_URL" };
 const CREDENTIALS: SqlPolicy = { kind: 'usage', mend: 'check user and password in DATABASE_URL' };
 
 /** SQLSTATE codes and Node's own socket codes; a class (first two letters) where the code itself is not listed. */
-const POLICIES: Record<string, SqlPolicy> = {
+const POLICIES: Readonly<Record<string, SqlPolicy | undefined>> = {
   '42P01': MIGRATE, // undefined_table
   '42883': MIGRATE, // undefined_function
   '42703': MIGRATE, // undefined_column
   '3F000': MIGRATE, // invalid_schema_name
+  '42P10': MIGRATE, // invalid_column_reference: public.wallet has lost its unique index
   '42501': { kind: 'data', mend: 'run `wallet-sync migrate` as the role that owns the schema, and connect as wallet_sync_service' }, // insufficient_privilege
   '28P01': CREDENTIALS, // invalid_password
   '28000': CREDENTIALS, // invalid_authorization_specification
   '3D000': { kind: 'usage', mend: 'check the database name in DATABASE_URL' }, // invalid_catalog_name
+  '57014': TOO_SLOW, // query_canceled: statement_timeout
+  '55P03': TOO_SLOW, // lock_not_available: lock_timeout
+  '53300': { kind: 'network', mend: 'let fewer clients connect, or raise max_connections' }, // too_many_connections
+  '25006': RECONNECT, // read_only_sql_transaction: a standby answers, as in a failover
   '08': RECONNECT, // connection exceptions
   '57': RECONNECT, // operator intervention: shutting down, starting up, terminated
   '53': RECONNECT, // insufficient resources
@@ -27,8 +36,14 @@ const POLICIES: Record<string, SqlPolicy> = {
   ECONNRESET: RECONNECT,
   ENOTFOUND: RECONNECT,
   ETIMEDOUT: RECONNECT,
+  ENETUNREACH: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
   EPIPE: RECONNECT,
   EAI_AGAIN: RECONNECT,
+  SELF_SIGNED_CERT_IN_CHAIN: CERTIFICATE,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: CERTIFICATE,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CERTIFICATE,
+  DEPTH_ZERO_SELF_SIGNED_CERT: CERTIFICATE,
 };
 
 /** Texts that pg throws without a code when a connection ends or does not begin. */

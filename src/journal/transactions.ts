@@ -62,12 +62,17 @@ export async function recordCreation(journal: Journal, record: CreationRecord): 
     const rows = await queryRows(
       db,
       liveRow,
-      `insert into wallet_sync.transaction
+      // The lease is renewed here: who waits for the slot's row, to lease it, finds it taken even where he looked before this transaction was.
+      `with held as (
+         update wallet_sync.slot s set lease_until = clock_timestamp() + make_interval(secs => $10::double precision / 1000)
+         where s.address = $3 and s.key_index = $4 and s.leased_by = $5 and s.epoch = $9 and s.lease_until > clock_timestamp()
+         returning s.address, s.key_index, s.epoch
+       )
+       insert into wallet_sync.transaction
          (id, kind, body, proposer_address, proposer_key_index, sequence_number, reference_height, expiry_blocks, instance, epoch)
-       select $1, 'create', $2, s.address, s.key_index, $6, $7, $8, $5, s.epoch from wallet_sync.slot s
-       where s.address = $3 and s.key_index = $4 and s.leased_by = $5 and s.epoch = $9 and s.lease_until > clock_timestamp() for update
+       select $1, 'create', $2, s.address, s.key_index, $6, $7, $8, $5, s.epoch from held s
        returning *`,
-      [record.transaction.id, record.transaction.body, record.slot.address, record.slot.keyIndex, record.instanceId, record.sequenceNumber, record.referenceHeight, record.expiryBlocks, record.slot.epoch],
+      [record.transaction.id, record.transaction.body, record.slot.address, record.slot.keyIndex, record.instanceId, record.sequenceNumber, record.referenceHeight, record.expiryBlocks, record.slot.epoch, INSTANCE_LEASE_MS],
     );
     const row = rows[0];
     if (row === undefined) throw new AppError('internal', 'the slot was leased to another instance meanwhile', { where: `slot ${record.slot.address}/${record.slot.keyIndex}` });

@@ -37,6 +37,8 @@ export async function startDatabase(options: DatabaseOptions = {}): Promise<Data
   const postgres = await startPostgres({ settings: { fsync: 'off', ...options.settings } });
   const clients = new Set<pg.Client>();
   const auth = new pg.Pool({ connectionString: postgres.url('supabase_auth_admin'), max: 16 });
+  // An idle connection hears that the server stops.
+  auth.on('error', () => undefined);
   const log = createLog({ level: 'silent', pretty: false });
   const journal = openJournal({ connectionString: postgres.url('wallet_sync_service', SERVICE_PASSWORD), log });
 
@@ -68,12 +70,9 @@ export async function startDatabase(options: DatabaseOptions = {}): Promise<Data
       return id;
     },
     async clear() {
-      await postgres.query(
-        'supabase_admin',
-        `truncate auth.users, public.wallet, wallet_sync.instance, wallet_sync.slot, wallet_sync.account, wallet_sync.transaction, wallet_sync.member,
-           wallet_sync.account_history, wallet_sync.user_state, wallet_sync.cycle, wallet_sync.resync_request, wallet_sync.canary`,
-      );
-      await postgres.query('postgres', 'update wallet_sync.control set paused = false');
+      // Children first. Deleting a few rows takes 2 ms; truncating all these tables 40.
+      const tables = ['public.wallet', 'auth.users', ...['member', 'transaction', 'account_history', 'account', 'slot', 'instance', 'user_state', 'cycle', 'resync_request', 'canary'].map((name) => `wallet_sync.${name}`)];
+      await postgres.query('supabase_admin', tables.map((table) => `delete from ${table};`).join(' ') + ' update wallet_sync.control set paused = false;');
     },
     async stop() {
       await Promise.all([...clients].map((client) => client.end()));
@@ -98,6 +97,3 @@ export const INSERT_USER = `insert into auth.users (id, email, role, aud, create
 
 /** Random bytes as hex: a public key is 64 bytes, an address 8. */
 export const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
-
-/** The same address on each call for one number: 0x…0001 for 1. */
-export const addressOf = (n: number): string => `0x${n.toString(16).padStart(16, '0')}`;
