@@ -12,6 +12,7 @@ export default defineConfig({
         // Real Postgres, real emulator, real supabase-js. Two cores: more than two files at once only wait for each other.
         test: {
           name: 'integration',
+          globalSetup: ['test/support/ensureEmulator.ts'],
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,

@@ -2,7 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import pg from 'pg';
 import { AppError, toAppError } from '../src/errors.js';
 import { auditChain, duplicatesOf, sealedHeight } from './audit.js';
-import { startDaemon, type Daemon } from './daemon.js';
+import { startDaemon, type Daemon, type LogLine } from './daemon.js';
 import { quantile, readyTimes } from './measure.js';
 import { signUpMany, type SignUp } from './signUp.js';
 import { startStack, type Stack } from './stack.js';
@@ -34,6 +34,13 @@ function readOptions(args: readonly string[]): DemoOptions {
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts<DemoOptions>();
+}
+
+/** A log line for a person: time, message, then what it carries. */
+function formatLine({ time, msg, level, ...rest }: LogLine): string {
+  const mark = typeof level === 'number' && level >= 40 ? '! ' : '  ';
+  const values = Object.entries(rest).filter(([, value]) => value !== null && typeof value !== 'object');
+  return `${mark}${String(time).slice(11, 23)} ${msg}${values.map(([key, value]) => ` ${key}=${String(value)}`).join('')}`;
 }
 
 /** The last line: what happened to these users, counted in the database and on the chain. */
@@ -91,7 +98,7 @@ async function runDemo(options: DemoOptions, interrupted: Promise<NodeJS.Signals
   let daemon: Daemon | undefined;
   try {
     const fromHeight = (await sealedHeight(stack.emulator.restUrl)) + 1;
-    daemon = startDaemon({ ...stack.env(), POOL_SIZE: String(options.pool) }, { onLine: (line) => !options.json && say(JSON.stringify(line)) });
+    daemon = startDaemon({ ...stack.env(), POOL_SIZE: String(options.pool) }, { onLine: (line) => !options.json && line.msg !== 'wallet ready' && say(formatLine(line)) });
     await daemon.logged((line) => line['step'] === 'listening');
     if (options.pool > 0) say(`Making ${options.pool} accounts ahead of need …`);
     await poolFull(stack.servicePool, options.pool, daemon);

@@ -130,6 +130,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
 
   const onHealth = (source: string) => (now: SourceHealth): void => {
     statistics.sources[source] = { state: now.state, reason: now.reason };
+    if (stopping.signal.aborted) return;
     log[now.state === 'mute' || now.state === 'down' ? 'warn' : 'info']({ source, state: now.state, reason: now.reason }, 'source health');
   };
   const sources: NamedSource[] = [

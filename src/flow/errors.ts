@@ -46,8 +46,12 @@ const BY_STATUS: Readonly<Record<number, Rule>> = {
 /** Long enough for the cause, short enough for a log line. */
 const QUOTE_LENGTH = 600;
 
+/** The chain's words without the excerpts of source code between them, cut to one readable length. */
 function quote(text: string): string {
-  return text.length <= QUOTE_LENGTH ? text : `${text.slice(0, QUOTE_LENGTH)}…`;
+  const lines = text.split('\n');
+  const telling = lines.filter((line) => /\[Error Code|^error: /.test(line));
+  const quoted = (telling.length === 0 ? lines : telling).map((line) => line.trim()).join('\n');
+  return quoted.length <= QUOTE_LENGTH ? quoted : `${quoted.slice(0, QUOTE_LENGTH)}…`;
 }
 
 /**

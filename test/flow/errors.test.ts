@@ -29,6 +29,11 @@ describe('a sealed failure', () => {
     expect(classifyChainError(wrapped('error: panic: [Error Code: 1007] invalid proposal key')).kind).toBe('chain-state');
   });
 
+  it('keeps the line that names the cause, however long the source code before it is', () => {
+    const source = ' --> 12:7:114\n  |\n7 | let x = 1\n'.repeat(200);
+    expect(classifyChainError(wrapped(`${source}error: panic: too late`)).message).toMatch(/error: panic: too late$/);
+  });
+
   it('keeps the words of the chain, cut to a line that a log can hold', () => {
     const error = classifyChainError(`[Error Code: 1007] ${'x'.repeat(10_000)}`, 'transaction 12');
     expect(error.message).toContain('[Error Code: 1007]');

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startAccessNodeProxy } from '../../dev/accessNodeProxy.js';
 import { sendAndSeal, sendAndWait } from '../../dev/chain.js';
-import { AppError } from '../../src/errors.js';
+import type { AppError } from '../../src/errors.js';
 import { buildTransaction } from '../../src/flow/buildTransaction.js';
 import { buildCreateAccounts, readCreatedAccounts, readFee } from '../../src/flow/createAccounts.js';
 import { generateKeyPair } from '../../src/flow/keys.js';
@@ -62,7 +62,7 @@ describe('a transaction', () => {
     expect(readFee(events)).toMatchObject({ amount: expect.any(BigInt) as bigint });
   });
 
-  it('has it also where the wallet proposes and a funder pays, which takes no sequence number of the funder's', async () => {
+  it('has it also where the wallet proposes and a funder pays, which takes no sequence number of the funder', async () => {
     const wallet = await chain.makeBareWallet();
     const transaction = await buildRepairWallet({
       cadence: chain.cadence,

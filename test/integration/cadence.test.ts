@@ -28,7 +28,7 @@ access(all) contract Hostile {
 
 let chain: TestChain;
 const executed = new Set<string>();
-beforeAll(async () => void (chain = await startTestChain()));
+beforeAll(async () => void (chain = await startTestChain({ blockTimeMs: 0 })));
 afterAll(async () => chain?.stop());
 
 const payer = (): { address: string; keyIndex: number; signer: TestWallet['signer'] } => ({ address: chain.funder.address, keyIndex: 0, signer: chain.funder.signer });
@@ -236,8 +236,8 @@ describe('fundWallets', () => {
     expect(await check(keyOf(good), keyOf(trapped))).toMatchObject([WHOLE, { ...WHOLE, flowReceiver: false }]);
   });
 
-  it('pays 100 wallets in one transaction', async () => {
-    const created = (await Promise.all([0].map(async () => readCreatedAccounts((await create(Array.from({ length: 25 }, () => generateKeyPair().publicKey))).events)))).flat();
+  it('pays 25 wallets in one transaction', async () => {
+    const created = readCreatedAccounts((await create(Array.from({ length: 25 }, () => generateKeyPair().publicKey))).events);
     const result = await fund(created.map((account) => ({ address: account.address, amount: 3n })));
     expect(readDeposits(result.events, chain.network).filter((deposit) => deposit.amount === 3n)).toHaveLength(25);
   });
@@ -281,12 +281,19 @@ describe('checkWallets', () => {
     expect(await check(keyOf(wallet), { ...keyOf(wallet), publicKey: second.publicKey })).toMatchObject([{ exists: true, keyPresent: false }, { keyPresent: true }]);
   });
 
-  it('reads FLOW from the vault itself: an owner who unpublishes his balance does not look poor', async () => {
+  it('reads FLOW from the vault itself: an owner who publishes the balance of another vault does not look poor', async () => {
     const wallet = await makeWallet();
-    await spoil(wallet, 'wallet.capabilities.unpublish(/public/flowTokenBalance)');
-    expect((await chain.accessNode.account(wallet.address))!.balance).toBe(0n);
-    expect((await check(keyOf(wallet)))[0]!.flowBalance).toBe(10_100_000n);
-    expect(await ask('checkFlowBalance', [addressArg(wallet.address)])).toBe('0.10100000');
+    await spoil(
+      wallet,
+      `let vault = wallet.storage.borrow<auth(FungibleToken.Withdraw) &FlowToken.Vault>(from: /storage/flowTokenVault)!
+       wallet.storage.save(<- vault.withdraw(amount: 0.01), to: /storage/small)
+       wallet.capabilities.unpublish(/public/flowTokenBalance)
+       wallet.capabilities.publish(wallet.capabilities.storage.issue<&FlowToken.Vault>(/storage/small), at: /public/flowTokenBalance)`,
+      'import "FlowToken"',
+    );
+    expect(await chain.accessNode.script('access(all) fun main(a: Address): UFix64 { return getAccount(a).balance }', [addressArg(wallet.address)])).toBe('0.01000000');
+    expect((await check(keyOf(wallet)))[0]!.flowBalance).toBe(9_100_000n);
+    expect(await ask('checkFlowBalance', [addressArg(wallet.address)])).toBe('0.09100000');
   });
 
   it('looks at nobody when asked about nobody, and refuses lists of different lengths', async () => {

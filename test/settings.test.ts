@@ -1,0 +1,275 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AppError } from '../src/errors.js';
+import { readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
+
+const REQUIRED: Readonly<Record<string, string>> = {
+  DATABASE_URL: 'postgresql://wallet_sync_service:pw@db.example.org:5432/postgres',
+  SUPABASE_URL: 'https://example.supabase.co',
+  SUPABASE_SERVICE_ROLE_KEY: 'a-service-role-key-of-some-length',
+  NETWORK: 'testnet',
+  WALLET_ENCRYPTION_KEY: 'ab'.repeat(32),
+};
+
+const read = (changes: Environment = {}) => readSettings({ ...REQUIRED, ...changes });
+
+function faultOf(act: () => unknown): AppError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+const messageFor = (changes: Environment): string => faultOf(() => read(changes)).message;
+
+/** The names that a message lists, a line each. */
+const listed = (message: string): string[] => message.split('\n').slice(1).map((line) => line.trim().split(' ')[0] ?? '');
+
+/** A wrong value for every setting that can have one. FLOW_JSON and ACCOUNTS_DIR take any text. */
+const WRONG = {
+  DATABASE_URL: 'mysql://u:wr0ng-value@h/p',
+  SUPABASE_URL: 'wr0ng-value',
+  SUPABASE_SERVICE_ROLE_KEY: 'wr0ng-value',
+  NETWORK: 'wr0ng-value',
+  FLOW_ACCESS_NODE: 'ftp://wr0ng-value',
+  FUNDING_ACCOUNTS: ' , ,',
+  WALLET_ENCRYPTION_KEY: 'wr0ng-value',
+  SYNC_INTERVAL: 'wr0ng-value',
+  BACKLOG_POLL: '0',
+  POOL_SIZE: '1.5',
+  PAGE_SIZE: '0',
+  SCRIPT_RPS: '0',
+  TRANSACTION_RPS: '-1',
+  EVENT_RPS: 'Infinity',
+  READ_RPS: 'wr0ng-value',
+  FLOW_FUNDING_THRESHOLD: '0,075',
+  FLOW_FUNDING_AMOUNT: '1e-3',
+  TRANSACTION_EXPIRY: '601',
+  REALTIME: 'wr0ng-value',
+  CONFIG_EXPORT: 'wr0ng-value',
+  PKEY_FILES: 'wr0ng-value',
+  LOG_LEVEL: 'wr0ng-value',
+};
+
+describe('what is missing or wrong', () => {
+  it('is listed in one message when nothing is set', () => {
+    const fault = faultOf(() => readSettings({}));
+    expect(fault.kind).toBe('usage');
+    expect(fault.where).toBe('environment');
+    expect(fault.mend).toContain('.env.example');
+    expect(fault.message).toMatchInlineSnapshot(`
+      "5 settings are missing or wrong:
+        DATABASE_URL is missing
+        SUPABASE_URL is missing
+        SUPABASE_SERVICE_ROLE_KEY is missing
+        NETWORK is missing: it must be mainnet, testnet or emulator
+        WALLET_ENCRYPTION_KEY is missing"
+    `);
+  });
+
+  it('is listed in one message when every setting is wrong at once', () => {
+    const message = messageFor(WRONG);
+    expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
+    expect(message).toMatch(/^22 settings are missing or wrong:\n/);
+  });
+
+  it('is listed together when some are missing and others wrong', () => {
+    expect(listed(messageFor({ DATABASE_URL: undefined, NETWORK: 'polygon', POOL_SIZE: '-1' }))).toEqual(['DATABASE_URL', 'NETWORK', 'POOL_SIZE']);
+  });
+
+  it('is named alone when it is one', () => {
+    expect(messageFor({ NETWORK: 'polygon' })).toBe('one setting is missing or wrong:\n  NETWORK must be mainnet, testnet or emulator');
+  });
+
+  it.each(Object.entries(WRONG))('is refused by itself: %s', (name, value) => {
+    expect(listed(messageFor({ [name]: value }))).toEqual([name]);
+  });
+
+  it.each(Object.keys(REQUIRED))('counts an empty or blank variable as missing: %s', (name) => {
+    for (const value of ['', ' ', '\t', undefined]) expect(messageFor({ [name]: value })).toContain(`${name} is missing`);
+  });
+
+  it.each(SETTING_NAMES.filter((name) => !(name in REQUIRED)))('takes the default for an empty or blank variable: %s', (name) => {
+    expect(read({ [name]: '' })).toEqual(read());
+    expect(read({ [name]: '  ' })).toEqual(read());
+  });
+
+  it('says which range a number must be in', () => {
+    expect(messageFor({ SYNC_INTERVAL: '0' })).toContain('SYNC_INTERVAL must be a number of seconds from 1 to 86400');
+    expect(messageFor({ TRANSACTION_EXPIRY: '9' })).toContain('TRANSACTION_EXPIRY must be a whole number of blocks from 10 to 600');
+    expect(messageFor({ POOL_SIZE: '0.5' })).toContain('POOL_SIZE must be a whole number from 0 to 100000');
+  });
+});
+
+describe('a secret', () => {
+  const leaks = (error: AppError): string => `${error.explain()}\n${inspect(error, { depth: 10, showHidden: true })}\n${JSON.stringify(error)}`;
+
+  it('is never echoed, whatever is wrong with it', () => {
+    expect(leaks(faultOf(() => read(WRONG)))).not.toContain('wr0ng-value');
+  });
+
+  it('is never echoed in any setting, whatever its text', () => {
+    // Marked, so that a short text isn't found by chance in a message.
+    const value = fc.string({ minLength: 1, maxLength: 60 }).map((text) => `SeCrEt${text}`);
+    fc.assert(
+      fc.property(value, fc.subarray(Object.keys(WRONG), { minLength: 1 }), (text, names) => {
+        let error: AppError;
+        try {
+          read({ NETWORK: 'none', ...Object.fromEntries(names.map((name) => [name, text])) });
+          return;
+        } catch (thrown) {
+          error = thrown as AppError;
+        }
+        expect(leaks(error)).not.toContain('SeCrEt');
+      }),
+    );
+  });
+
+  it('is not repeated when another setting is the wrong one', () => {
+    const text = leaks(faultOf(() => read({ NETWORK: 'none' })));
+    for (const name of ['DATABASE_URL', 'SUPABASE_SERVICE_ROLE_KEY', 'WALLET_ENCRYPTION_KEY']) expect(text).not.toContain(REQUIRED[name]);
+  });
+});
+
+describe('DATABASE_URL', () => {
+  it('on port 6543 is refused with what to use instead', () => {
+    const message = messageFor({ DATABASE_URL: 'postgresql://u:pw@pooler.example.org:6543/postgres' });
+    expect(message).toContain('transaction pooler (port 6543)');
+    expect(message).toContain('session pooler (port 5432)');
+  });
+
+  it.each(['postgres://u:pw@h/d', 'postgresql://u:pw@h:5432/d', 'postgresql://u:6543@h:5432/d?application_name=6543'])('may be %s', (url) => {
+    expect(read({ DATABASE_URL: url }).DATABASE_URL).toBe(url);
+  });
+
+  it.each(['h:5432/d', 'http://h/d', 'localhost'])('may not be %s', (url) => {
+    expect(messageFor({ DATABASE_URL: url })).toContain('DATABASE_URL must be a URL like postgresql://');
+  });
+
+  it('is read alone for the database commands, with the same faults', () => {
+    expect(readDatabaseUrl({ DATABASE_URL: REQUIRED.DATABASE_URL })).toBe(REQUIRED.DATABASE_URL);
+    expect(faultOf(() => readDatabaseUrl({})).message).toBe('DATABASE_URL is missing');
+    expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: '' })).message).toBe('DATABASE_URL is missing');
+    expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: 'postgres://u:pw@h:6543/d' })).message).toContain('6543');
+    expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: 'wr0ng-value' })).explain()).not.toContain('wr0ng-value');
+  });
+});
+
+describe('WALLET_ENCRYPTION_KEY', () => {
+  it('is 32 bytes, in hex or base64, with or without padding', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
+        const key = Buffer.from(bytes);
+        const base64 = key.toString('base64');
+        for (const text of [key.toString('hex'), key.toString('hex').toUpperCase(), base64, base64.replace(/=$/, '')]) {
+          expect(read({ WALLET_ENCRYPTION_KEY: text }).WALLET_ENCRYPTION_KEY.equals(key)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('of any other length is refused', () => {
+    for (const length of [0, 1, 16, 31, 33, 64]) {
+      const key = Buffer.alloc(length, 7);
+      for (const text of [key.toString('hex'), key.toString('base64')]) {
+        expect(messageFor({ WALLET_ENCRYPTION_KEY: text })).toContain('WALLET_ENCRYPTION_KEY');
+      }
+    }
+  });
+});
+
+describe('an amount of FLOW', () => {
+  const amount = (text: string): bigint => read({ FLOW_FUNDING_AMOUNT: text }).FLOW_FUNDING_AMOUNT;
+
+  it.each([
+    ['0', 0n],
+    ['0.00000001', 1n],
+    ['0.075', 7_500_000n],
+    ['0.1', 10_000_000n],
+    ['1', 100_000_000n],
+    ['1.50', 150_000_000n],
+    ['9007199254.74099301', 900_719_925_474_099_301n],
+  ])('%s is exact', (text, units) => {
+    expect(amount(text)).toBe(units);
+  });
+
+  it('is exact for every number of smallest units', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 10n ** 18n - 1n }), (units) => {
+        expect(amount(`${units / 100_000_000n}.${String(units % 100_000_000n).padStart(8, '0')}`)).toBe(units);
+      }),
+    );
+  });
+
+  it.each(['-1', '+1', '.5', '1.', '1,5', '0.123456789', '1e3', '0x10', '12345678901', '1 FLOW'])('%s is refused', (text) => {
+    expect(messageFor({ FLOW_FUNDING_AMOUNT: text })).toContain('at most 8 decimal places');
+  });
+});
+
+describe('what is not set', () => {
+  it('has the documented defaults', () => {
+    expect(read()).toEqual({
+      ...REQUIRED,
+      WALLET_ENCRYPTION_KEY: Buffer.from('ab'.repeat(32), 'hex'),
+      FLOW_JSON: 'flow/flow.json',
+      FUNDING_ACCOUNTS: undefined,
+      SYNC_INTERVAL: 300,
+      BACKLOG_POLL: 5,
+      POOL_SIZE: 25,
+      PAGE_SIZE: 1_000,
+      SCRIPT_RPS: 5,
+      TRANSACTION_RPS: 50,
+      EVENT_RPS: 30,
+      READ_RPS: 100,
+      FLOW_FUNDING_THRESHOLD: 7_500_000n,
+      FLOW_FUNDING_AMOUNT: 10_000_000n,
+      TRANSACTION_EXPIRY: 600,
+      REALTIME: true,
+      CONFIG_EXPORT: true,
+      ACCOUNTS_DIR: 'flow/accounts',
+      LOG_LEVEL: 'info',
+      pkeyFiles: true,
+    });
+  });
+
+  it('is not taken from variables that are no settings', () => {
+    expect(Object.keys(read({ PATH: '/bin', HOME: '/home/x' }))).not.toContain('PATH');
+  });
+
+  it.each([
+    ['mainnet', undefined, false],
+    ['mainnet', 'off', false],
+    ['mainnet', 'on', true],
+    ['testnet', undefined, true],
+    ['testnet', 'off', false],
+    ['emulator', undefined, true],
+    ['emulator', 'off', false],
+  ])('on %s, PKEY_FILES=%s writes key files: %s', (network, setting, expected) => {
+    expect(read({ NETWORK: network, PKEY_FILES: setting }).pkeyFiles).toBe(expected);
+  });
+});
+
+describe('what is set', () => {
+  it('is read as what it means', () => {
+    expect(read({ POOL_SIZE: '0', SYNC_INTERVAL: '60', BACKLOG_POLL: '0.5', REALTIME: 'off', CONFIG_EXPORT: 'off', LOG_LEVEL: 'debug' })).toMatchObject({
+      POOL_SIZE: 0,
+      SYNC_INTERVAL: 60,
+      BACKLOG_POLL: 0.5,
+      REALTIME: false,
+      CONFIG_EXPORT: false,
+      LOG_LEVEL: 'debug',
+    });
+  });
+
+  it('names funding accounts, separated by commas, blanks aside', () => {
+    expect(read({ FUNDING_ACCOUNTS: ' funder-1, funder-2,,' }).FUNDING_ACCOUNTS).toEqual(['funder-1', 'funder-2']);
+  });
+
+  it('cannot be altered afterwards', () => {
+    expect(Object.isFrozen(read())).toBe(true);
+  });
+});
