@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { AppError, toAppError } from '../src/errors.js';
 import { auditChain, duplicatesOf, sealedHeight } from './audit.js';
 import { startDaemon, type Daemon, type LogLine } from './daemon.js';

@@ -48,13 +48,18 @@ begin
       using hint = 'alter table public.wallet add primary key (id); then migrate again. Realtime publishes the table, and without a key its rows could not be updated.';
   end if;
 
+  if exists (select from pg_constraint c where c.conrelid = 'public.wallet'::regclass and c.contype in ('p', 'u') and c.condeferrable) then
+    raise exception 'public.wallet has a deferrable unique constraint'
+      using hint = 'Make it not deferrable: on conflict cannot use it. Then migrate again.';
+  end if;
+
   if exists (select from public.wallet where auth_id is not null group by auth_id having count(*) > 1) then
     raise exception 'public.wallet has users with more than one row'
       using hint = 'Find them with: select auth_id from public.wallet group by auth_id having count(*) > 1. Keep one row each, then migrate again.';
   end if;
   if not exists (
     select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-    where i.indrelid = 'public.wallet'::regclass and i.indisunique and i.indimmediate and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 and a.attname = 'auth_id'
+    where i.indrelid = 'public.wallet'::regclass and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 and a.attname = 'auth_id'
   ) then
     create unique index on public.wallet (auth_id);
   end if;

@@ -171,6 +171,7 @@ create table if not exists wallet_sync.cycle (
 );
 
 revoke all on all tables in schema wallet_sync from public, anon, authenticated;
+revoke all on function wallet_sync.guard_account() from public;
 grant select, insert, update on wallet_sync.instance, wallet_sync.slot, wallet_sync.account, wallet_sync.transaction,
   wallet_sync.member, wallet_sync.user_state, wallet_sync.cycle to wallet_sync_service;
 grant delete on wallet_sync.instance, wallet_sync.user_state to wallet_sync_service;

@@ -102,10 +102,22 @@ language sql volatile set search_path = '' as $$
   select count(*) from restored
 $$;
 
+-- One user again from the start: a corruption found earlier is forgotten, and the wallet row made if it is missing.
+create or replace function wallet_sync.look_again(user_id uuid) returns void
+language sql volatile security definer set search_path = '' as $$
+  delete from wallet_sync.user_state s where s.auth_id = user_id and s.state = 'corrupted';
+  insert into public.wallet (auth_id)
+  select u.id from auth.users u
+  where u.id = user_id and u.deleted_at is null and not exists (select from public.wallet w where w.auth_id = u.id)
+  on conflict (auth_id) do nothing;
+$$;
+
 revoke all on function wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
-  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets() from public;
+  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets(),
+  wallet_sync.look_again(uuid) from public;
 grant execute on function wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
-  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets() to wallet_sync_service;
+  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets(),
+  wallet_sync.look_again(uuid) to wallet_sync_service;
 revoke all on wallet_sync.waiting from public, anon, authenticated;
 grant select on wallet_sync.waiting to wallet_sync_service;
 

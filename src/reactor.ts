@@ -18,6 +18,7 @@ import { heartbeat, stopInstance } from './journal/instances.js';
 import { registerSlots } from './journal/slots.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
 import { takeOverTransactions } from './journal/transactions.js';
+import { lookAgainAt } from './journal/users.js';
 import { createBacklogPoll } from './streams/backlogPoll.js';
 import { coalesceWhileBusy } from './streams/coalesceWhileBusy.js';
 import type { SourceHealth } from './streams/health.js';
@@ -80,7 +81,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (now !== paused) log.info({ paused: now }, now ? 'paused' : 'working');
     paused = now;
     const requests = paused ? [] : await takeResyncRequests(journal, id);
-    if (requests.length > 0) sweeps$.next({ kind: 'sweep', reason: 'resync', source: 'control' });
+    for (const authId of requests) if (authId !== null) await lookAgainAt(journal, authId);
+    if (requests.includes(null)) sweeps$.next({ kind: 'sweep', reason: 'resync', source: 'control' });
     if (!paused) {
       rings$.next({ authId: null, source: 'control' });
       make$.next();

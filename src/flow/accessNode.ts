@@ -38,7 +38,7 @@ export interface AccountKey {
 
 export interface ChainAccount {
   readonly address: string;
-  /** In 10^-8 FLOW, as the account publishes it. */
+  /** In 10^-8 FLOW. */
   readonly balance: bigint;
   readonly keys: readonly AccountKey[];
 }

@@ -22,7 +22,7 @@ export interface CheckedWallet {
   readonly exists: boolean;
   /** The key is the account's, not revoked, with full weight. */
   readonly keyPresent: boolean;
-  /** In the account's own vault, in 10^-8 FLOW; not what the account publishes, which its owner can forge. */
+  /** In the account's own vault, in 10^-8 FLOW; not what the account publishes, which can lead to another vault. */
   readonly flowBalance: bigint;
   /** What is sent to the account's public receiver arrives in that vault. False: funding it is in vain. */
   readonly flowReceiver: boolean;
@@ -38,7 +38,7 @@ export interface CheckedWallets {
   readonly wallets: readonly CheckedWallet[];
 }
 
-/** A script computes 100,000 at most. Measured with one key each: see checkWallets.cdc's cost in docs; 1,000 leave room. */
+/** A script computes 100,000 at most. Measured on the emulator, one key each: 3,000 pass and 3,500 fail. */
 export const MAX_WALLETS_PER_SCRIPT = 1_000;
 
 const Answer = z.object({

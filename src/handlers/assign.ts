@@ -1,4 +1,5 @@
-import { AppError, toAppError } from '../errors.js';
+import type { AppError} from '../errors.js';
+import { toAppError } from '../errors.js';
 import { assignAccounts, markCorrupted, waitingUsers, type Assignment } from '../journal/assignments.js';
 import { stayAwake, tryToSleep } from '../journal/bell.js';
 import type { Db } from '../journal/pool.js';

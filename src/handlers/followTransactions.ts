@@ -30,7 +30,7 @@ export interface TransactionFollower {
 }
 
 interface Followed {
-  readonly transaction: LiveTransaction;
+  transaction: LiveTransaction;
   nextBroadcastAt: number;
   broadcasts: number;
   failures: number;
@@ -134,7 +134,12 @@ export function createFollower(instance: Instance, settler: Settler, onSettled: 
 
   return {
     follow(transaction) {
-      if (followed.has(transaction.id)) return;
+      const known = followed.get(transaction.id);
+      if (known !== undefined) {
+        // Our own lease ran out and we took it over again: only the new epoch can settle it.
+        known.transaction = transaction;
+        return;
+      }
       const entry: Followed = { transaction, nextBroadcastAt: 0, broadcasts: 0, failures: 0, busy: false };
       followed.set(transaction.id, entry);
       void guard(entry, () => broadcast(entry));

@@ -1,8 +1,9 @@
 import { AppError, toAppError } from '../errors.js';
 import { buildCreateAccounts } from '../flow/createAccounts.js';
 import { generateKeyPair } from '../flow/keys.js';
-import { prepareAccounts, readDemand, releasePrepared, type Demand, type NewKey, type PreparedAccount } from '../journal/demand.js';
+import { prepareAccounts, readDemand, releaseUnused, type Demand, type NewKey, type PreparedAccount } from '../journal/demand.js';
 import { leaseSlot, releaseSlot, type Slot } from '../journal/slots.js';
+import { isSchemaMissing } from '../journal/sqlErrors.js';
 import { recordCreation } from '../journal/transactions.js';
 import type { BatchSize } from './batchSize.js';
 import type { TransactionFollower } from './followTransactions.js';
@@ -38,6 +39,8 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
   const addresses = network.funders.map((funder) => funder.address);
   let lastSignUp = 0;
   let failures = 0;
+  /** Set while this instance may hold a slot or prepared accounts that no batch uses. */
+  let leftBehind = false;
   let timer: NodeJS.Timeout | undefined;
 
   const lookAgainIn = (delayMs: number): void => {
@@ -95,38 +98,41 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     options.follower.follow(live);
   };
 
-  /** Nothing was recorded, so nothing was sent: the keys stay for the next batch. */
-  const takeBack = async (slot: Slot, accounts: readonly PreparedAccount[], error: AppError): Promise<void> => {
+  /** Something went wrong before the record, so nothing was sent: what is held is given up, at the next look if not now. */
+  const giveBack = async (error: AppError): Promise<void> => {
     failures += 1;
     const delayMs = retryDelayMs(error, failures);
     log.warn({ kind: error.kind, reason: error.message, where: error.where, mend: error.mend, retryInMs: delayMs }, 'creation not started');
     lookAgainIn(delayMs);
-    await releasePrepared(journal, accounts.map((account) => account.id));
-    await releaseSlot(journal, instance.id, slot, null);
+    leftBehind = true;
+    await releaseUnused(journal, instance.id);
+    leftBehind = false;
   };
 
+  /** One batch, if there is demand and a slot. Throws only where the schema is missing. */
   const startOne = async (): Promise<boolean> => {
-    const demand = await readDemand(journal, settings.POOL_SIZE);
-    const wanted = decide(demand);
-    if (wanted <= 0) {
-      if (demand.demand > 0) lookAgainIn(QUIET_MS);
-      return false;
-    }
-    const slot = await leaseSlot(journal, instance.id, addresses);
-    if (slot === null) return false;
-    let accounts: PreparedAccount[] = [];
     try {
-      accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, makeKeys });
-    } finally {
-      if (accounts.length === 0) await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
-    }
-    if (accounts.length === 0) return false;
-    try {
+      if (leftBehind) await releaseUnused(journal, instance.id);
+      leftBehind = false;
+      const demand = await readDemand(journal, settings.POOL_SIZE);
+      if (decide(demand) <= 0) {
+        if (demand.demand > 0) lookAgainIn(QUIET_MS);
+        return false;
+      }
+      const slot = await leaseSlot(journal, instance.id, addresses);
+      if (slot === null) return false;
+      const accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, makeKeys });
+      if (accounts.length === 0) {
+        await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
+        return false;
+      }
       await signAndRecord(slot, accounts);
       failures = 0;
       return true;
     } catch (thrown) {
-      await takeBack(slot, accounts, toAppError(thrown));
+      const error = toAppError(thrown);
+      await giveBack(error).catch(() => undefined);
+      if (isSchemaMissing(error)) throw error;
       return false;
     }
   };

@@ -85,7 +85,19 @@ async function takeStranded(db: Db, instanceId: string, count: number): Promise<
   return rows.map(toPrepared);
 }
 
-/** Gives prepared accounts up for others to take: their batch could not be built. */
-export async function releasePrepared(db: Db, accountIds: readonly number[]): Promise<void> {
-  await db.query("update wallet_sync.account set prepared_by = null where id = any($1) and state = 'prepared'", [accountIds]);
+/**
+ * Gives up whatever this instance holds and doesn't use: prepared accounts (their keys stay, for the next batch), and slots without a live
+ * transaction, whose sequence number is to be read again. To be called only while no batch of this instance is being built.
+ */
+export async function releaseUnused(db: Db, instanceId: string): Promise<void> {
+  await db.query(
+    `with accounts as (
+       update wallet_sync.account set prepared_by = null where prepared_by = $1 and state = 'prepared'
+     )
+     update wallet_sync.slot s set leased_by = null, lease_until = null, sequence_number = null
+     where s.leased_by = $1 and not exists (
+       select from wallet_sync.transaction t
+       where t.proposer_address = s.address and t.proposer_key_index = s.key_index and t.state = 'live')`,
+    [instanceId],
+  );
 }

@@ -14,7 +14,7 @@ const CERTIFICATE: SqlPolicy = { kind: 'usage', mend: "add sslrootcert=<file of 
 const CREDENTIALS: SqlPolicy = { kind: 'usage', mend: 'check user and password in DATABASE_URL' };
 
 /** SQLSTATE codes and Node's own socket codes; a class (first two letters) where the code itself is not listed. */
-const POLICIES: Readonly<Record<string, SqlPolicy | undefined>> = {
+const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   '42P01': MIGRATE, // undefined_table
   '42883': MIGRATE, // undefined_function
   '42703': MIGRATE, // undefined_column
@@ -55,8 +55,12 @@ export function toJournalError(thrown: unknown): AppError {
   const error = thrown instanceof AggregateError && thrown.errors[0] instanceof Error ? thrown.errors[0] : thrown;
   const message = error instanceof Error ? error.message : String(error);
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  const policy = POLICIES[code] ?? POLICIES[code.slice(0, 2)] ?? (CONNECTION_TEXT.test(message) ? RECONNECT : { kind: 'internal' as const });
+  const policy = policyOf(code) ?? policyOf(code.slice(0, 2)) ?? (CONNECTION_TEXT.test(message) ? RECONNECT : { kind: 'internal' as const });
   return new AppError(policy.kind, message, { where: code === '' ? 'postgres' : `postgres ${code}`, cause: thrown, ...(policy.mend === undefined ? {} : { mend: policy.mend }) });
+}
+
+function policyOf(code: string): SqlPolicy | undefined {
+  return Object.hasOwn(POLICIES, code) ? POLICIES[code] : undefined;
 }
 
 /** Whether the error says that schema wallet_sync, or part of it, is not there. */

@@ -27,3 +27,8 @@ export async function countWallets(db: Db): Promise<{ total: number; ready: numb
      from public.wallet where auth_id is not null`,
   );
 }
+
+/** One user again from the start: a corruption found earlier is forgotten, and a missing wallet row made. */
+export async function lookAgainAt(db: Db, authId: string): Promise<void> {
+  await db.query('select wallet_sync.look_again($1)', [authId]);
+}

@@ -291,7 +291,11 @@ describe('checkWallets', () => {
        wallet.capabilities.publish(wallet.capabilities.storage.issue<&FlowToken.Vault>(/storage/small), at: /public/flowTokenBalance)`,
       'import "FlowToken"',
     );
-    expect(await chain.accessNode.script('access(all) fun main(a: Address): UFix64 { return getAccount(a).balance }', [addressArg(wallet.address)])).toBe('0.01000000');
+    const published = await chain.accessNode.script(
+      `import FlowToken from ${chain.network.contracts['FlowToken'] ?? ''}\naccess(all) fun main(a: Address): UFix64 { return getAccount(a).capabilities.borrow<&FlowToken.Vault>(/public/flowTokenBalance)!.balance }`,
+      [addressArg(wallet.address)],
+    );
+    expect(published).toBe('0.01000000');
     expect((await check(keyOf(wallet)))[0]!.flowBalance).toBe(9_100_000n);
     expect(await ask('checkFlowBalance', [addressArg(wallet.address)])).toBe('0.09100000');
   });
@@ -305,7 +309,7 @@ describe('checkWallets', () => {
   it('takes 1,000 wallets, and says `computation` for too many', async () => {
     const wallet = await makeWallet();
     expect(await check(...Array.from({ length: 1_000 }, () => keyOf(wallet)))).toHaveLength(1_000);
-    await expect(check(...Array.from({ length: 8_000 }, () => keyOf(wallet)))).rejects.toMatchObject({ kind: 'computation' });
+    await expect(check(...Array.from({ length: 4_000 }, () => keyOf(wallet)))).rejects.toMatchObject({ kind: 'computation' });
   });
 });
 

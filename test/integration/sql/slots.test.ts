@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.js';
-import { prepareAccounts, readDemand, releasePrepared, type PreparedAccount } from '../../../src/journal/demand.js';
+import { prepareAccounts, readDemand, releaseUnused, type PreparedAccount } from '../../../src/journal/demand.js';
 import { heartbeat, stopInstance } from '../../../src/journal/instances.js';
 import { leaseSlot, registerSlots, releaseSlot, type Slot } from '../../../src/journal/slots.js';
 import { recordCreation, recordFailedCreation, recordGivenUp, recordSealedCreation, takeOverTransactions, type LiveTransaction } from '../../../src/journal/transactions.js';
@@ -151,7 +151,7 @@ test('prepared accounts of a dead instance are taken by another, keep their key 
 
 test('prepared accounts that their instance gives up are taken by whoever comes next', async () => {
   const accounts = await prepare(ann, 2);
-  await releasePrepared(database.journal, accounts.map((account) => account.id));
+  await releaseUnused(database.journal, ann);
   expect((await prepare(bob, 2)).sort((a, b) => a.id - b.id)).toEqual(accounts);
 });
 
