@@ -5,8 +5,12 @@ export default defineConfig({
     reporters: ['default'],
     projects: [
       {
-        // Fast: no process, no socket, no clock but a virtual one.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/integration/**', 'test/faults/**'], testTimeout: 5_000 },
+        // Fast: no process, no socket, no clock but a virtual one. Imports are most of their time, so the files share them.
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/integration/**', 'test/faults/**', 'test/files/**'], testTimeout: 5_000, isolate: false },
+      },
+      {
+        // Their file system fails on request, which must not leak into other files' imports.
+        test: { name: 'files', include: ['test/files/**/*.test.ts'], testTimeout: 5_000 },
       },
       {
         // Real Postgres, real emulator, real supabase-js. Two cores: more than two files at once only wait for each other.

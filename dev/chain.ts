@@ -56,6 +56,7 @@ transaction(contractName: String, code: String, publicKeys: [String], keysEach: 
 }`;
 
 const SEAL_LIMIT_MS = 60_000;
+const POLL_MS = 50;
 
 /**
  * Prepares a fresh emulator: the token's contract, funding accounts with FLOW, and a flow.json with key files of mode 0600, to be
@@ -146,12 +147,27 @@ export async function sendAndSeal(accessNode: AccessNode, transaction: SignedTra
 
 /** The same, but a failure is given in the result. */
 export async function sendAndWait(accessNode: AccessNode, transaction: SignedTransaction): Promise<TransactionResult> {
-  await accessNode.send(transaction);
   const deadline = Date.now() + SEAL_LIMIT_MS;
+  await broadcast(accessNode, transaction, deadline);
   while (Date.now() < deadline) {
     const result = await accessNode.result(transaction.id);
     if (result.status === 'sealed') return result;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new AppError('network', `transaction ${transaction.id} is not sealed after ${SEAL_LIMIT_MS / 1000} s`);
+}
+
+/**
+ * Sends until the node has taken it. The emulator refuses while it executes a block ("pending block … is currently being
+ * executed", 500), which on a loaded machine is often. The same bytes can be sent any number of times.
+ */
+export async function broadcast(accessNode: AccessNode, transaction: SignedTransaction, deadline = Date.now() + SEAL_LIMIT_MS): Promise<void> {
+  for (;;) {
+    try {
+      return await accessNode.send(transaction);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind !== 'network' || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
 }

@@ -92,6 +92,22 @@ async function poolFull(pool: pg.Pool, size: number, daemon: Daemon): Promise<vo
   }
 }
 
+/** The demo's course, on a running stack and daemon. */
+async function showSignUps(stack: Stack, daemon: Daemon, options: DemoOptions, fromHeight: number): Promise<void> {
+  await daemon.logged((line) => line['step'] === 'listening');
+  if (options.pool > 0) say(`Making ${options.pool} accounts ahead of need …`);
+  await poolFull(stack.servicePool, options.pool, daemon);
+  say(`Signing up ${options.users} users …`);
+  const signUps = await signUpMany(stack.authPool, options.users);
+  await allReady(stack.servicePool, signUps, 120_000, (authId, address) => say(`  ${authId}  →  ${address}`));
+  const summary = await summarise(stack, signUps, fromHeight);
+  process.stdout.write(`${options.json ? JSON.stringify(summary) : JSON.stringify(summary, null, 2)}\n`);
+  if (summary.ready !== summary.users || summary.duplicates > 0) process.exitCode = 1;
+  if (options.exit) return;
+  say(`\nEverything runs until Ctrl-C.\n  database  ${stack.env()['DATABASE_URL'] ?? ''}\n  sign-ups  psql '${stack.postgres.url('supabase_auth_admin')}' -c "insert into auth.users (id, email) values (gen_random_uuid(), 'me@example.com')"\n  a sweep   psql … -c "notify wallet_sync_control, 'resync'"`);
+  await daemon.ended;
+}
+
 async function runDemo(options: DemoOptions, interrupted: Promise<NodeJS.Signals>): Promise<void> {
   say('Starting Postgres, the Flow emulator and the Supabase stand-in …');
   const stack = await startStack({ blockTimeMs: options.blockTime, onProgress: say });
@@ -99,19 +115,9 @@ async function runDemo(options: DemoOptions, interrupted: Promise<NodeJS.Signals
   try {
     const fromHeight = (await sealedHeight(stack.emulator.restUrl)) + 1;
     daemon = startDaemon({ ...stack.env(), POOL_SIZE: String(options.pool) }, { onLine: (line) => !options.json && line.msg !== 'wallet ready' && say(formatLine(line)) });
-    await daemon.logged((line) => line['step'] === 'listening');
-    if (options.pool > 0) say(`Making ${options.pool} accounts ahead of need …`);
-    await poolFull(stack.servicePool, options.pool, daemon);
-    say(`Signing up ${options.users} users …`);
-    const signUps = await signUpMany(stack.authPool, options.users);
-    await Promise.race([allReady(stack.servicePool, signUps, 120_000, (authId, address) => say(`  ${authId}  →  ${address}`)), stack.died, interrupted]);
-    const summary = await summarise(stack, signUps, fromHeight);
-    process.stdout.write(`${options.json ? JSON.stringify(summary) : JSON.stringify(summary, null, 2)}\n`);
-    if (summary.ready !== summary.users || summary.duplicates > 0) process.exitCode = 1;
-    if (!options.exit) {
-      say(`\nEverything runs until Ctrl-C.\n  database  ${stack.env()['DATABASE_URL'] ?? ''}\n  sign-ups  psql '${stack.postgres.url('supabase_auth_admin')}' -c "insert into auth.users (id, email) values (gen_random_uuid(), 'me@example.com')"\n  a sweep   psql … -c "notify wallet_sync_control, 'resync'"`);
-      await Promise.race([interrupted, stack.died, daemon.ended]);
-    }
+    const shown = showSignUps(stack, daemon, options, fromHeight);
+    shown.catch(() => undefined); // After an interruption its end no longer matters.
+    await Promise.race([shown, stack.died, interrupted]);
   } finally {
     await daemon?.stop();
     await stack.stop();

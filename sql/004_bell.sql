@@ -6,7 +6,7 @@ set local lock_timeout = '1s';
 -- after the shared lock is held, no instance can go to sleep without seeing this transaction's row, or us its sleep.
 -- NOTIFY in each commit would cost 63 % of the sign-up rate; a full queue raises at commit, where nothing can catch it.
 create or replace function wallet_sync.ring(auth_id uuid) returns void
-language plpgsql security definer set search_path = '' set lock_timeout = '50ms' as $$
+language plpgsql security definer set search_path = '' set lock_timeout = '20ms' as $$
 declare
   must_ring boolean := current_setting('transaction_isolation') <> 'read committed';
 begin
@@ -46,7 +46,7 @@ $$;
 -- Rings when a policy that waits for a confirmation may have been met. The row is made at sign-up. A sign-up that is
 -- confirmed at once calls both functions: their waits together stay below 100 ms.
 create or replace function wallet_sync.on_user_change() returns trigger
-language plpgsql security definer set search_path = '' set lock_timeout = '50ms' as $$
+language plpgsql security definer set search_path = '' set lock_timeout = '20ms' as $$
 begin
   begin
     if exists (select from public.wallet w where w.auth_id = new.id and w.flow_address is null) then

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-// elliptic carries an unpatched signing advisory (CVE-2024-48948 and its relatives are about its sign and its lenient verify). It
-// is used here for two things only, neither of which touches a secret nonce: deriving a public key, and checking our own signature
-// before it is broadcast. Keys are made by node:crypto and signatures by @noble/curves.
+// elliptic carries an unpatched advisory about its signing. It is used here for two things only, neither of which touches a secret
+// nonce: deriving a public key, and checking our own signature before it is broadcast. Keys are made by node:crypto, signatures by
+// @noble/curves.
 import elliptic from 'elliptic';
 import { z } from 'zod';
 import { AppError } from '../errors.js';

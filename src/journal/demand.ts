@@ -67,7 +67,7 @@ export async function prepareAccounts(journal: Journal, request: PrepareRequest)
 const preparedRow = z.object({ id: z.number(), public_key: z.string() });
 const toPrepared = (row: z.output<typeof preparedRow>): PreparedAccount => ({ id: row.id, publicKey: row.public_key });
 
-/** Prepared accounts whose instance is dead, or that this instance itself has left behind, keep their key and are used first. */
+/** Prepared accounts whose instance is dead, or that were given up ({@link releaseUnused}), keep their key and are used first. */
 async function takeStranded(db: Db, instanceId: string, count: number): Promise<PreparedAccount[]> {
   const rows = await queryRows(
     db,

@@ -16,7 +16,7 @@ export interface Database {
   readonly auth: pg.Pool;
   /** Applies sql/ as role postgres and lets wallet_sync_service log in. Returns the files applied for the first time. */
   migrate(): Promise<string[]>;
-  /** A connection of its own, ended by {@link Database.stop} at the latest. anon, authenticated and service_role are entered as the API does. */
+  /** A connection of its own, ended by {@link Database.disconnect} or {@link Database.stop} at the latest. anon, authenticated and service_role are entered as the API does. */
   connect(role: string): Promise<pg.Client>;
   /** One statement as role postgres, the owner of what sql/ makes. */
   asOwner<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, params?: readonly unknown[]): Promise<Row[]>;
@@ -24,6 +24,8 @@ export interface Database {
   instance(): Promise<string>;
   /** Empties every table of the service, and auth.users. */
   clear(): Promise<void>;
+  /** Ends every connection that {@link Database.connect} has made: what a failed test has locked is free again. */
+  disconnect(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -53,6 +55,10 @@ export async function startDatabase(options: DatabaseOptions = {}): Promise<Data
     return client;
   }
 
+  async function disconnect(): Promise<void> {
+    await Promise.all([...clients].map((client) => client.end()));
+  }
+
   const database: Database = {
     postgres,
     journal,
@@ -74,8 +80,9 @@ export async function startDatabase(options: DatabaseOptions = {}): Promise<Data
       const tables = ['public.wallet', 'auth.users', ...['member', 'transaction', 'account_history', 'account', 'slot', 'instance', 'user_state', 'cycle', 'resync_request', 'canary'].map((name) => `wallet_sync.${name}`)];
       await postgres.query('supabase_admin', tables.map((table) => `delete from ${table};`).join(' ') + ' update wallet_sync.control set paused = false;');
     },
+    disconnect,
     async stop() {
-      await Promise.all([...clients].map((client) => client.end()));
+      await disconnect();
       await journal.close();
       await auth.end();
       await postgres.stop();

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
 const run = async (...args: string[]) => {
-  const { stdout, exitCode } = await execa('node', ['dist/dev/demo.js', '--users', '50', '--exit', '--json', ...args], { reject: false });
+  const { stdout, exitCode } = await execa('node', ['dist/dev/demo.js', '--users', '50', '--exit', '--json', ...args], { reject: false, timeout: 110_000 });
   return { exitCode, lines: stdout.split('\n').length, summary: JSON.parse(stdout) as Record<string, unknown> };
 };
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp } from '../../../dev/signUp.js';
 import { assignAccounts } from '../../../src/journal/assignments.js';
 import { addMissingWallets } from '../../../src/journal/users.js';
@@ -9,6 +9,7 @@ import { startDatabase, type Database } from '../../support/database.js';
 let database: Database;
 beforeAll(async () => void (database = await startDatabase({ migrated: false })));
 afterAll(() => database?.stop());
+afterEach(() => database.disconnect());
 beforeEach(() => removeEverything(database));
 
 interface Table {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { checkSchema, migrationFiles } from '../../../src/journal/migrate.js';
 import { addMissingWallets } from '../../../src/journal/users.js';
 import { isSchemaMissing } from '../../../src/journal/sqlErrors.js';
@@ -11,6 +11,7 @@ import { startDatabase, type Database } from '../../support/database.js';
 let database: Database;
 beforeAll(async () => void (database = await startDatabase({ migrated: false })));
 afterAll(() => database?.stop());
+afterEach(() => database.disconnect());
 beforeEach(() => removeEverything(database));
 
 test('migrate applies every file, and applied again it changes nothing', async () => {

@@ -149,10 +149,15 @@ test('prepared accounts of a dead instance are taken by another, keep their key 
   await expect(record(ann, (await lease(ann))!, accounts), 'the dead one wakes up').rejects.toThrow(/taken by another/);
 });
 
-test('prepared accounts that their instance gives up are taken by whoever comes next', async () => {
-  const accounts = await prepare(ann, 2);
+test('what an instance gives up is taken by whoever comes next: prepared accounts, and slots without a live transaction', async () => {
+  await registerSlots(database.journal, [{ address: ADDRESS, keyIndex: 1 }]);
+  await record(ann, (await lease(ann))!, await prepare(ann, 1));
+  await lease(ann);
+  const accounts = await prepare(ann, 3);
   await releaseUnused(database.journal, ann);
-  expect((await prepare(bob, 2)).sort((a, b) => a.id - b.id)).toEqual(accounts);
+  expect((await prepare(bob, 3)).sort((a, b) => a.id - b.id)).toEqual(accounts);
+  expect(await lease(bob)).toMatchObject({ keyIndex: 1, sequenceNumber: null });
+  expect(await database.asOwner('select key_index from wallet_sync.slot where leased_by = $1', [ann])).toEqual([{ key_index: 0 }]);
 });
 
 test('instances that prepare at the same time never make more than the demand', async () => {
