@@ -25,16 +25,22 @@ export interface AuditOptions {
   readonly fromHeight: number;
 }
 
-/** Counts duplicates and strangers from the chain's own AccountKeyAdded events, against public.wallet and the journal. */
+/** Counts duplicates and strangers from the chain's own AccountCreated and AccountKeyAdded events, against public.wallet and the journal. */
 export async function auditChain(options: AuditOptions): Promise<Audit> {
   const node = openNode(options.url);
   const { height } = await node.latestSealedBlock();
   const onChain: { publicKey: string; address: string }[] = [];
+  const created = new Set<string>();
   for (let from = options.fromHeight; from <= height; from += MAX_EVENT_RANGE) {
-    onChain.push(...readCreatedAccounts(await node.eventsInRange('flow.AccountKeyAdded', from, Math.min(height, from + MAX_EVENT_RANGE - 1))));
+    const to = Math.min(height, from + MAX_EVENT_RANGE - 1);
+    onChain.push(...readCreatedAccounts(await node.eventsInRange('flow.AccountKeyAdded', from, to)));
+    for (const event of await node.eventsInRange('flow.AccountCreated', from, to)) created.add(String(event.data['address']));
   }
   node.close();
-  const journal = await options.postgres.query<{ public_key: string; address: string | null }>('postgres', 'select public_key, address from wallet_sync.account');
+  const journal = await options.postgres.query<{ public_key: string; address: string | null }>(
+    'postgres',
+    "select public_key, address from wallet_sync.account where address is not null or state = 'submitted'",
+  );
   const wallets = await options.postgres.query<{ flow_address: string; flow_public_key: string }>(
     'postgres',
     'select flow_address, flow_public_key from public.wallet where flow_address is not null',
@@ -42,11 +48,11 @@ export async function auditChain(options: AuditOptions): Promise<Audit> {
   const known = new Map(journal.map((row) => [row.public_key, row.address]));
   const chain = new Map(onChain.map((account) => [account.address, account.publicKey]));
   return {
-    accountsOnChain: onChain.length,
+    accountsOnChain: created.size,
     keysWithTwoAccounts: onChain.length - new Set(onChain.map((account) => account.publicKey)).size,
     addressesOfTwoUsers: wallets.length - new Set(wallets.map((wallet) => wallet.flow_address)).size,
     // A row without an address yet is one whose seal the daemon is about to record.
-    accountsUnknown: onChain.filter((account) => (known.has(account.publicKey) ? (known.get(account.publicKey) ?? account.address) !== account.address : true)).length,
+    accountsUnknown: onChain.filter((account) => (known.has(account.publicKey) ? (known.get(account.publicKey) ?? account.address) !== account.address : true)).length + [...created].filter((address) => !chain.has(address)).length,
     walletsNotOnChain: wallets.filter((wallet) => chain.get(wallet.flow_address) !== wallet.flow_public_key).length,
   };
 }

@@ -117,7 +117,11 @@ async function runDemo(options: DemoOptions, interrupted: Promise<NodeJS.Signals
     daemon = startDaemon({ ...stack.env(), POOL_SIZE: String(options.pool) }, { onLine: (line) => !options.json && line.msg !== 'wallet ready' && say(formatLine(line)) });
     const shown = showSignUps(stack, daemon, options, fromHeight);
     shown.catch(() => undefined); // After an interruption its end no longer matters.
-    await Promise.race([shown, stack.died, interrupted]);
+    const daemonDied = daemon.ended.then((end) => {
+      throw new AppError('internal', `the daemon ended by itself (${end.code ?? end.signal})\n${end.stderr}`, { where: 'demo' });
+    });
+    daemonDied.catch(() => undefined);
+    await Promise.race([shown, stack.died, daemonDied, interrupted]);
   } finally {
     await daemon?.stop();
     await stack.stop();

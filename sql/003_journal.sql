@@ -63,6 +63,7 @@ create table if not exists wallet_sync.account (
 );
 create index if not exists account_free on wallet_sync.account (id) where state = 'free';
 create index if not exists account_prepared on wallet_sync.account (id) where state = 'prepared';
+create index if not exists account_assigned on wallet_sync.account (assigned_at) where assigned_at is not null;
 create index if not exists account_open on wallet_sync.account (state) where state in ('prepared', 'submitted', 'expired');
 
 -- The order in which accounts were given: the cursor that the configuration files follow.

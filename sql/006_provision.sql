@@ -44,17 +44,22 @@ create or replace view wallet_sync.waiting with (security_invoker = true) as
     and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id);
 
 -- Accounts that are on their way: prepared ones of a living instance, and members of transactions that are not overdue
--- (3 x the median seal time, at least 20 s): a stuck transaction must not starve its users.
+-- (3 x the median seal time, at least 20 s): a stuck transaction must not starve its users. Of the overdue ones only a batch (25)
+-- an instance is made again, or a chain that stands still would fill every slot.
 create or replace function wallet_sync.being_made(instance_lease interval) returns bigint
 language sql stable set search_path = '' as $$
   select
     (select count(*) from wallet_sync.account a join wallet_sync.instance i on i.id = a.prepared_by
       where a.state = 'prepared' and i.stopped_at is null and i.seen_at > clock_timestamp() - instance_lease)
-    + (select count(*) from wallet_sync.transaction t join wallet_sync.member m on m.transaction_id = t.id
-      where t.state = 'live' and t.kind = 'create' and m.live
-        and t.created_at > clock_timestamp() - greatest(interval '20 seconds', 3 * (
+    + (select count(*) filter (where fresh)
+        + greatest(0, count(*) filter (where not fresh) - 25 * (
+          select count(*) from wallet_sync.instance i where i.stopped_at is null and i.seen_at > clock_timestamp() - instance_lease))
+      from (
+        select t.created_at > clock_timestamp() - greatest(interval '20 seconds', 3 * (
           select percentile_cont(0.5) within group (order by s.settled_at - s.created_at)
-          from (select settled_at, created_at from wallet_sync.transaction where state = 'sealed' order by settled_at desc limit 50) s)))
+          from (select settled_at, created_at from wallet_sync.transaction where state = 'sealed' order by settled_at desc limit 50) s)) as fresh
+        from wallet_sync.transaction t join wallet_sync.member m on m.transaction_id = t.id
+        where t.state = 'live' and t.kind = 'create' and m.live) members)
 $$;
 
 -- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full.
@@ -102,7 +107,8 @@ language sql volatile set search_path = '' as $$
   select count(*) from restored
 $$;
 
--- One user again from the start: a corruption found earlier is forgotten, and the wallet row made if it is missing.
+-- One user again from the start: a corruption found earlier is forgotten, the wallet row made if it is missing, and filled
+-- from the home of record if it was emptied.
 create or replace function wallet_sync.look_again(user_id uuid) returns void
 language sql volatile security definer set search_path = '' as $$
   delete from wallet_sync.user_state s where s.auth_id = user_id and s.state = 'corrupted';
@@ -110,6 +116,10 @@ language sql volatile security definer set search_path = '' as $$
   select u.id from auth.users u
   where u.id = user_id and u.deleted_at is null and not exists (select from public.wallet w where w.auth_id = u.id)
   on conflict (auth_id) do nothing;
+  update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
+  from wallet_sync.account a
+  where w.auth_id = user_id and a.auth_id = user_id
+    and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null;
 $$;
 
 revoke all on function wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createClient } from '@supabase/supabase-js';
 import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
 import WebSocket from 'ws';
@@ -13,12 +14,13 @@ import { count } from './handlers/statistics.js';
 import { sweep } from './handlers/sweep.js';
 import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
-import { isPaused, recordControl, takeResyncRequests } from './journal/control.js';
+import { isPaused, recordControl, takeResyncs } from './journal/control.js';
+import { readDemand } from './journal/demand.js';
 import { heartbeat, stopInstance } from './journal/instances.js';
+import { checkSchema } from './journal/migrate.js';
 import { registerSlots } from './journal/slots.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
 import { takeOverTransactions } from './journal/transactions.js';
-import { lookAgainAt } from './journal/users.js';
 import { createBacklogPoll } from './streams/backlogPoll.js';
 import { coalesceWhileBusy } from './streams/coalesceWhileBusy.js';
 import type { SourceHealth } from './streams/health.js';
@@ -30,6 +32,9 @@ import { createStartSource } from './streams/startSource.js';
 import { createTimerSource } from './streams/timerSource.js';
 
 const HEARTBEAT_MS = 2_000;
+const RESYNC = 'resync';
+/** What a stop still does, each at most for this long: a silent database must not hold it. */
+const CLOSE_MS = 3_000;
 /** Work in flight is waited for this long on a stop; what is unsealed then stays in the journal, for the next start. */
 const DRAIN_MS = 10_000;
 
@@ -52,18 +57,34 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
 
   const batchSize = createBatchSize();
   const settler = createSettler(instance, batchSize);
-  const follower = createFollower(instance, settler, () => {
-    rings$.next({ authId: null, source: MADE });
-    make$.next();
+  const follower = createFollower(instance, settler, {
+    maySend: () => !schemaMissing,
+    onSettled: () => {
+      rings$.next({ authId: null, source: MADE });
+      make$.next();
+    },
   });
   const mayWork = (): boolean => !stopping.signal.aborted && !paused && !schemaMissing;
   const maker = createMaker(instance, { follower, batchSize, mayWork, lookAgain: () => make$.next() });
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   const exports$ = new Subject<void>();
-  const assigner = createAssigner(instance, (assigned) => {
-    for (const { authId, address } of assigned) log.info({ authId, address }, 'wallet ready');
-    maker.noteSignUp();
-    exports$.next();
+  const later = new Set<NodeJS.Timeout>();
+  const after = (delayMs: number, act: () => void): void => {
+    const timer = setTimeout(() => {
+      later.delete(timer);
+      act();
+    }, delayMs);
+    later.add(timer);
+  };
+  const assigner = createAssigner(instance, {
+    onAssigned: (assigned) => {
+      for (const { authId, address } of assigned) log.info({ authId, address }, 'wallet ready');
+      maker.noteSignUp();
+      exports$.next();
+      make$.next();
+    },
+    onUnserved: () => make$.next(),
+    ringLater: (delayMs) => after(delayMs, () => rings$.next({ authId: null, source: 'poll' })),
   });
 
   /** The one place that hears of failed work. The next ring, poll or sweep looks again: state says what is still to be done. */
@@ -76,40 +97,56 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     log.error({ reason: error.message, mend: error.mend }, 'schema wallet_sync is missing: making and sending stop');
   };
 
-  const readControl = async (): Promise<void> => {
-    const now = await isPaused(journal);
-    if (now !== paused) log.info({ paused: now }, now ? 'paused' : 'working');
-    paused = now;
-    const requests = paused ? [] : await takeResyncRequests(journal, id);
-    for (const authId of requests) if (authId !== null) await lookAgainAt(journal, authId);
-    if (requests.includes(null)) sweeps$.next({ kind: 'sweep', reason: 'resync', source: 'control' });
-    if (!paused) {
-      rings$.next({ authId: null, source: 'control' });
-      make$.next();
+  /** Commands heard and not recorded yet: one that meets a database fault is kept for the next heartbeat. */
+  const unrecorded: ControlSignal[] = [];
+
+  const recordCommands = async (): Promise<void> => {
+    for (let signal = unrecorded[0]; signal !== undefined; signal = unrecorded[0]) {
+      if (signal.command !== null) await recordControl(journal, signal.command, signal.senderPid);
+      unrecorded.shift();
     }
   };
 
+  const readControlNow = async (): Promise<void> => {
+    await recordCommands();
+    const now = await isPaused(journal);
+    const hasChanged = now !== paused;
+    if (hasChanged) log.info({ paused: now }, now ? 'paused' : 'working');
+    paused = now;
+    if (paused) return;
+    const requests = await takeResyncs(journal, id);
+    if (requests.includes(null)) sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' });
+    if (requests.length === 0 && !hasChanged) return;
+    rings$.next({ authId: null, source: 'control' });
+    make$.next();
+  };
+
+  /** One at a time, so that an older answer never overwrites a newer one. */
+  let lastRead: Promise<void> = Promise.resolve();
+  const readControl = (): Promise<void> => (lastRead = lastRead.catch(() => undefined).then(readControlNow));
+
   const obey = async (signals: readonly ControlSignal[]): Promise<void> => {
-    for (const { command, senderPid } of signals) {
-      if (command === null) continue;
-      log.info({ command: command.name, senderPid }, 'control heard');
-      await recordControl(journal, command, senderPid);
+    for (const signal of signals) {
+      if (signal.command !== null) log.info({ command: signal.command.name, senderPid: signal.senderPid }, 'control heard');
+      unrecorded.push(signal);
     }
     await readControl();
   };
 
-  /** Says that we live, takes over what the dead have left, and notices when the schema is back. */
+  /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
   const beat = async (): Promise<void> => {
     await heartbeat(journal, id, statistics);
     if (schemaMissing) {
+      await checkSchema(journal);
+      await readDemand(journal, settings.POOL_SIZE);
       await registerSlots(journal, instance.network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
       schemaMissing = false;
       log.info('schema wallet_sync is back');
-      await readControl();
       sweeps$.next({ kind: 'sweep', reason: 'schema restored', source: 'reconnect' });
     }
+    await readControl();
     if (stopping.signal.aborted) return;
-    for (const transaction of await takeOverTransactions(journal, id)) {
+    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) {
       log.info({ txId: transaction.id }, 'transaction taken over');
       follower.follow(transaction);
     }
@@ -126,8 +163,10 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     await readControl();
     if (paused) return;
     const done = await sweep(instance, signal.reason, stopping.signal);
-    rings$.next({ authId: null, source: 'poll' });
-    if (done !== null) await configExport?.flush();
+    rings$.next({ authId: null, source: 'sweep' });
+    if (done !== null) return configExport?.flush();
+    // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
+    if (signal.reason === RESYNC) after(5_000, () => sweeps$.next(signal));
   };
 
   const onHealth = (source: string) => (now: SourceHealth): void => {
@@ -167,20 +206,20 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       stopping.abort();
       maker.stop();
       running.unsubscribe();
-      await waitUntil(() => follower.unsettled() === 0, DRAIN_MS);
+      for (const timer of later) clearTimeout(timer);
+      await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
       follower.stop();
       for (const subscription of subscriptions) subscription.unsubscribe();
-      await configExport?.close();
-      await stopInstance(journal, id, statistics).catch(report('stop'));
-      log.info({ ...statistics, unsettled: follower.unsettled() }, 'stopped');
+      await within(CLOSE_MS, configExport?.close());
+      await within(CLOSE_MS, stopInstance(journal, id, statistics).catch(report('stop')));
+      log.info({ ...statistics, unsettled: follower.unsettled().length }, 'stopped');
     },
   };
 }
 
-/** A repeated command is one command; different ones keep their order. */
-function controlKey({ command, senderPid }: ControlSignal): string {
-  return command === null ? '' : `${command.name}:${'authId' in command ? command.authId : ''}:${senderPid ?? ''}`;
-}
+/** A repeated resync is one; every pause and resume is kept, in order: the last one counts. */
+const controlKey = (signal: ControlSignal): string =>
+  signal.command === null ? '' : signal.command.name === 'resync' ? `resync:${'authId' in signal.command ? signal.command.authId : ''}` : randomUUID();
 
 function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) => void): Observable<Signal> {
   const { settings, journal, log, id } = instance;
@@ -192,6 +231,13 @@ function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) =>
     });
     return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
   });
+}
+
+/** Waits for the work, but at most `limitMs`; what it is still doing then is left to the process's end. */
+export async function within(limitMs: number, work: Promise<unknown> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, limitMs)))]);
+  clearTimeout(timer);
 }
 
 /** Waits for a fact, at most `atMostMs`. */

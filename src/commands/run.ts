@@ -13,7 +13,7 @@ import { checkSchema, migrate } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
 import { registerSlots } from '../journal/slots.js';
 import { createLog } from '../log.js';
-import { startReactor } from '../reactor.js';
+import { startReactor, within } from '../reactor.js';
 import { createVault } from '../secrets.js';
 import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
@@ -40,7 +40,7 @@ export async function runDaemon(options: { migrate: boolean }): Promise<void> {
     const node = connectAccessNode({ url, limiter, timeoutMs: 10_000, log });
     const chainId = await node.chainId();
     if (chainId !== network.chainId) {
-      throw new AppError('usage', `NETWORK is ${settings.NETWORK} (${network.chainId}), but the access node serves ${chainId}`, { where: url, mend: 'correct NETWORK or FLOW_ACCESS_NODE' });
+      throw new AppError('usage', `NETWORK is ${settings.NETWORK} (${network.chainId}), but the access node serves ${chainId}`, { where: new URL(url).host, mend: 'correct NETWORK or FLOW_ACCESS_NODE' });
     }
     step('access node');
     await requireFunders({ node, network });
@@ -67,7 +67,7 @@ export async function runDaemon(options: { migrate: boolean }): Promise<void> {
     await reactor.stop();
     node.close();
   } finally {
-    await journal.close();
+    await within(3_000, journal.close());
   }
 }
 

@@ -14,7 +14,7 @@ const listCounts = (counts: Readonly<Record<string, number>>): string =>
 function toText(report: StatusReport): string {
   const oldest = report.oldest_waiting_s === null ? '' : ` (the oldest for ${Math.round(report.oldest_waiting_s)} s)`;
   return [
-    `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest}`,
+    `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest}, ${report.corrupted} corrupted`,
     `accounts   ${listCounts(report.accounts)}`,
     `delivered  ${listCounts(report.delivered_by)}; ${report.pool_hits} from the pool`,
     `slots      ${report.slots_free} free of ${report.slots}, ${report.live_transactions} transactions unsealed`,

@@ -1,7 +1,7 @@
 import type { AppError} from '../errors.js';
 import { toAppError } from '../errors.js';
-import { assignAccounts, markCorrupted, waitingUsers, type Assignment } from '../journal/assignments.js';
-import { stayAwake, tryToSleep } from '../journal/bell.js';
+import { assignAccounts, markCorrupted, setAsideFirstFree, waitingUsers, type Assignment } from '../journal/assignments.js';
+import { AWAKE_LEASE_MS, stayAwake, tryToSleep } from '../journal/bell.js';
 import type { Db } from '../journal/pool.js';
 import type { Instance } from './instance.js';
 import { count } from './statistics.js';
@@ -13,6 +13,8 @@ const BUSY_LOOKS = 4;
 const BUSY_WINDOW_MS = 100;
 /** While a sign-up holds the bell's lock, look again after so long. */
 const AWAKE_PAUSE_MS = 5;
+/** Without a find for this long, awake is given up though the lock is still refused. */
+const REFUSED_MS = 1_000;
 /** Users whose own signal is remembered until they are served; older ones count for the look's source. */
 const HEARD_AT_MOST = 10_000;
 
@@ -25,6 +27,15 @@ export interface Ring {
   readonly source: string;
 }
 
+export interface AssignerOptions {
+  /** Told of each batch after its commit. */
+  readonly onAssigned: (assigned: readonly Assignment[]) => void;
+  /** Called again and again while awake with nothing to give: somebody may wait for accounts to be made. */
+  readonly onUnserved: () => void;
+  /** Asks for one more look after so many milliseconds. */
+  readonly ringLater: (afterMs: number) => void;
+}
+
 export interface Assigner {
   /** Looks at who waits and gives out what is free, until a look finds nothing. Returns how many were given an account. */
   look(rings: readonly Ring[], signal: AbortSignal): Promise<number>;
@@ -34,7 +45,7 @@ export interface Assigner {
  * Assigning: one statement gives waiting users free accounts. Level-triggered: the rings only say that it is time, and which
  * source was first. `onAssigned` is told of each batch after its commit.
  */
-export function createAssigner(instance: Instance, onAssigned: (assigned: readonly Assignment[]) => void): Assigner {
+export function createAssigner(instance: Instance, options: AssignerOptions): Assigner {
   const { journal, log, statistics } = instance;
   const heard = new Map<string, string>();
   let fruitfulLooks: number[] = [];
@@ -47,8 +58,10 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
     }
   };
 
-  const lookOnce = async (db: Db, via: string): Promise<number> => {
-    const assigned = await assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
+  const assign = (db: Db, via: string): Promise<Assignment[]> => assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
+
+  const lookOnce = async (via: string): Promise<number> => {
+    const assigned = await assign(journal, via);
     report(assigned, via);
     return assigned.length;
   };
@@ -61,7 +74,7 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
     }
     statistics.assigned += assigned.length;
     fruitfulLooks = [...fruitfulLooks.slice(1 - BUSY_LOOKS), Date.now()];
-    onAssigned(assigned);
+    options.onAssigned(assigned);
   };
 
   /** Who still waits was noticed by this look, though an account comes only later: it counts as the one that delivered. */
@@ -72,29 +85,48 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
 
   const isBusy = (): boolean => fruitfulLooks.length === BUSY_LOOKS && Date.now() - (fruitfulLooks[0] ?? 0) < BUSY_WINDOW_MS;
 
-  /** Stays awake, so that sign-ups need not ring, until a look under the bell's lock finds nobody. */
+  /**
+   * Stays awake, so that sign-ups need not ring, until a look under the bell's lock finds nobody. A sign-up that keeps the lock
+   * for long does not keep us: after {@link REFUSED_MS} without a find we leave, and look once more when the awake lease has ended.
+   */
   const workAwake = async (via: string, signal: AbortSignal): Promise<number> => {
     let total = 0;
     let renewAt = 0;
-    for (;;) {
-      if (Date.now() >= renewAt) {
-        await stayAwake(journal, instance.id);
-        renewAt = Date.now() + 1_000;
+    let foundAt = Date.now();
+    let asleep = false;
+    try {
+      while (!signal.aborted && Date.now() - foundAt < REFUSED_MS) {
+        if (Date.now() >= renewAt) {
+          await stayAwake(journal, instance.id);
+          renewAt = Date.now() + 1_000;
+        }
+        let found = await lookOnce(via);
+        if (found === 0) {
+          let last: Assignment[] = [];
+          asleep = await tryToSleep(journal, instance.id, async (db) => (last = await assign(db, via)).length);
+          // Told only after its commit.
+          report(last, via);
+          found = last.length;
+          if (asleep) break;
+          options.onUnserved();
+          await new Promise((resolve) => setTimeout(resolve, AWAKE_PAUSE_MS));
+        }
+        total += found;
+        if (found > 0) foundAt = Date.now();
       }
-      const found = await lookOnce(journal, via);
-      total += found;
-      if (found > 0 && !signal.aborted) continue;
-      let last = 0;
-      const asleep = await tryToSleep(journal, instance.id, async (db) => (last = await lookOnce(db, via)));
-      total += last;
-      if (asleep || signal.aborted) return total;
-      await new Promise((resolve) => setTimeout(resolve, AWAKE_PAUSE_MS));
+    } finally {
+      if (!asleep) options.ringLater(AWAKE_LEASE_MS + 100);
     }
+    return total;
   };
 
-  /** A row that makes the whole statement fail is found by serving each user alone; he is set apart, the rest are served. */
+  /**
+   * A row that makes the whole statement fail is found by serving each user alone. He is set apart only where others could be
+   * served: a fault that all meet is not theirs. An address that two users' rows refuse as a double is the account's fault.
+   */
   const serveEachAlone = async (via: string, cause: AppError): Promise<number> => {
     let served = 0;
+    const refused: { authId: string; error: AppError }[] = [];
     for (const authId of await waitingUsers(journal, USERS_PER_LOOK)) {
       try {
         const assigned = await assignAccounts(journal, { maxUsers: 1, via, heard: Object.fromEntries(heard), onlyUser: authId });
@@ -103,12 +135,24 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
       } catch (thrown) {
         const error = toAppError(thrown);
         if (!isOneRowsFault(error)) throw error;
+        refused.push({ authId, error });
+      }
+    }
+    if (served > 0) {
+      for (const { authId, error } of refused) {
         log.error({ authId, reason: error.message }, 'wallet row refuses its account');
         await markCorrupted(journal, authId, error.message, 'mend the row or the constraint that the reason names, then resync the user');
       }
+      return served;
     }
-    if (served === 0) log.warn({ reason: cause.message }, 'assigning failed');
-    return served;
+    const doubles = refused.filter(({ error }) => error.where === 'postgres 23505');
+    if (doubles.length >= 2) {
+      const address = await setAsideFirstFree(journal, cause.message);
+      log.error({ address, reason: cause.message }, 'free account set aside: public.wallet refuses its address');
+      options.ringLater(0);
+      return 0;
+    }
+    throw cause;
   };
 
   return {
@@ -118,7 +162,7 @@ export function createAssigner(instance: Instance, onAssigned: (assigned: readon
       try {
         let total = 0;
         for (;;) {
-          const found = await lookOnce(journal, via);
+          const found = await lookOnce(via);
           total += found;
           if (found === USERS_PER_LOOK) continue;
           if (isBusy() && !signal.aborted) total += await workAwake(via, signal);

@@ -1,4 +1,4 @@
-import { AppError } from '../errors.js';
+import { AppError, toAppError } from '../errors.js';
 import { formatAmount } from '../flow/amount.js';
 import type { Funder } from '../flow/network.js';
 import { setRotation } from '../journal/slots.js';
@@ -32,9 +32,16 @@ export async function checkFunders(instance: Instance): Promise<void> {
   const { settings, network, journal, log } = instance;
   const lowWater = BATCHES_IN_RESERVE * MEMBERS_OF_A_BATCH * settings.FLOW_FUNDING_AMOUNT;
   for (const funder of network.funders) {
-    const balance = await readFunder(instance, funder);
-    const isLow = balance < lowWater;
-    await setRotation(journal, funder.address, isLow ? `below ${formatAmount(lowWater)} FLOW` : null);
-    if (isLow) log.error({ funder: funder.name, balance: formatAmount(balance), lowWater: formatAmount(lowWater), mend: 'send FLOW to it' }, 'funder is low and leaves the rotation');
+    try {
+      const balance = await readFunder(instance, funder);
+      const isLow = balance < lowWater;
+      await setRotation(journal, funder.address, isLow ? `below ${formatAmount(lowWater)} FLOW` : null);
+      if (isLow) log.error({ funder: funder.name, balance: formatAmount(balance), lowWater: formatAmount(lowWater), mend: 'send FLOW to it' }, 'funder is low and leaves the rotation');
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      // Only the chain's own word takes it out; a node that doesn't answer says nothing about it.
+      if (error.kind === 'usage') await setRotation(journal, funder.address, error.message);
+      log.error({ funder: funder.name, kind: error.kind, reason: error.message, mend: error.mend }, 'funder not usable');
+    }
   }
 }

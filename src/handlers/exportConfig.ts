@@ -3,7 +3,7 @@ import { lock } from 'proper-lockfile';
 import { toAppError } from '../errors.js';
 import { prepareFolder, writeKeyFile } from '../files/keyFiles.js';
 import { readFlowProduction, toEntry, writeFlowProduction, type FlowProduction } from '../files/flowProduction.js';
-import { assignmentsAfter, type AssignedAccount } from '../journal/assignments.js';
+import { assignmentsAfter, exportStart, type AssignedAccount } from '../journal/assignments.js';
 import type { Instance } from './instance.js';
 
 const PAGE = 1_000;
@@ -35,6 +35,7 @@ export function createConfigExport(instance: Instance): ConfigExport {
   let content: FlowProduction = { accounts: {} };
   let cursor = 0;
   let pending = 0;
+  let closing = false;
   let quiet: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -65,13 +66,27 @@ export function createConfigExport(instance: Instance): ConfigExport {
 
   const take = async (account: AssignedAccount): Promise<void> => {
     const entry = content.accounts[account.authId];
+    cursor = account.assignment;
     const isKnown = typeof entry === 'object' && entry !== null && 'address' in entry && entry.address === account.address;
     if (!isKnown) {
-      if (settings.pkeyFiles) await writeKeyFile(join(folder, 'pkeys'), account.authId, vault.open(account.encryptedPrivateKey, account.publicKey));
+      if (settings.pkeyFiles && !(await writeKey(account))) return;
       content.accounts[account.authId] = toEntry(account.authId, account.address);
       pending += 1;
     }
-    cursor = account.assignment;
+  };
+
+  /** False, and logged, where the key does not open: one broken row must not hold up the others. */
+  const writeKey = async (account: AssignedAccount): Promise<boolean> => {
+    let privateKey: string;
+    try {
+      privateKey = vault.open(account.encryptedPrivateKey, account.publicKey);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      log.error({ authId: account.authId, reason: error.message, mend: error.mend }, 'key does not open: left out of the configuration');
+      return false;
+    }
+    await writeKeyFile(join(folder, 'pkeys'), account.authId, privateKey);
+    return true;
   };
 
   const write = async (): Promise<void> => {
@@ -84,10 +99,11 @@ export function createConfigExport(instance: Instance): ConfigExport {
 
   const follow = async (mustWrite: boolean): Promise<void> => {
     if (!(await open())) return;
+    cursor = await exportStart(journal, cursor);
     for (;;) {
       const page = await assignmentsAfter(journal, cursor, PAGE);
       for (const account of page) await take(account);
-      if (page.length < PAGE) break;
+      if (page.length < PAGE || closing) break;
     }
     if (mustWrite || pending >= Math.max(1, Object.keys(content.accounts).length * PENDING_SHARE)) return write();
     clearTimeout(quiet);
@@ -108,6 +124,7 @@ export function createConfigExport(instance: Instance): ConfigExport {
     follow: () => queue(false),
     flush: () => queue(true),
     async close() {
+      closing = true;
       await queue(true);
       clearTimeout(quiet);
       await release?.().catch(() => undefined);

@@ -23,8 +23,8 @@ export interface TransactionFollower {
   follow(transaction: LiveTransaction): void;
   /** A recent sealed block: what a new transaction refers to. */
   referenceBlock(): Promise<Block>;
-  /** How many are not settled yet. */
-  unsettled(): number;
+  /** The ids of what is not settled yet. */
+  unsettled(): string[];
   /** Stops looking. What is unsettled stays in the journal, for the next instance. */
   stop(): void;
 }
@@ -40,14 +40,16 @@ interface Followed {
 /**
  * Follows every unsealed transaction of this instance: broadcasts its bytes, again while it shows no sign of life, polls the
  * sealed height once for all, and asks for results only when that has moved. An error answer to a broadcast is never
- * evidence: nodes lag and lie. `onSettled` is called after each end was recorded.
+ * evidence: nodes lag and lie. `onSettled` is called after each end was recorded; while `maySend` is false nothing is broadcast.
  */
-export function createFollower(instance: Instance, settler: Settler, onSettled: () => void): TransactionFollower {
+export function createFollower(instance: Instance, settler: Settler, options: { maySend: () => boolean; onSettled: () => void }): TransactionFollower {
   const { node, log, statistics } = instance;
   const followed = new Map<string, Followed>();
   const limit = pLimit(CONCURRENCY);
   let latest: { block: Block; readAt: number } | null = null;
   let timer: NodeJS.Timeout | undefined;
+  /** The sealed height at which results were last asked for. */
+  let lookedAtHeight = -1;
   let polling = false;
   let stopped = false;
 
@@ -59,6 +61,7 @@ export function createFollower(instance: Instance, settler: Settler, onSettled: 
   };
 
   const broadcast = async (entry: Followed): Promise<void> => {
+    if (!options.maySend()) return;
     entry.broadcasts += 1;
     entry.nextBroadcastAt = Date.now() + Math.min(REBROADCAST_CAP_MS, REBROADCAST_FIRST_MS * 2 ** (entry.broadcasts - 1));
     try {
@@ -78,19 +81,22 @@ export function createFollower(instance: Instance, settler: Settler, onSettled: 
       await finish(entry, () => (result.failed === null ? settler.sealed(transaction, result.events, sealedHeight) : settler.failed(transaction, result.failed, result.events, sealedHeight)));
       return;
     }
-    if (sealedHeight > transaction.referenceHeight + transaction.expiryBlocks + GIVE_UP_MARGIN) {
+    const isAlive = result.status === 'finalized' || result.status === 'executed';
+    if (!isAlive && sealedHeight > transaction.referenceHeight + transaction.expiryBlocks + GIVE_UP_MARGIN) {
       await finish(entry, () => settler.giveUp(transaction));
       return;
     }
-    const isAlive = result.status === 'finalized' || result.status === 'executed';
     if (!isAlive && Date.now() >= entry.nextBroadcastAt) await broadcast(entry);
   };
 
   /** Ends following once the end is recorded; an end that can't be told yet (false) is looked at again. */
   const finish = async (entry: Followed, record: () => Promise<boolean>): Promise<void> => {
+    const { transaction } = entry;
     if (!(await record())) return;
-    followed.delete(entry.transaction.id);
-    onSettled();
+    // Taken over again meanwhile: what was recorded carried the older epoch and changed no row.
+    if (entry.transaction !== transaction) return;
+    followed.delete(transaction.id);
+    options.onSettled();
   };
 
   const guard = async (entry: Followed, work: () => Promise<void>): Promise<void> => {
@@ -113,9 +119,10 @@ export function createFollower(instance: Instance, settler: Settler, onSettled: 
     if (polling || stopped || followed.size === 0) return;
     polling = true;
     try {
-      const before = latest?.block.height ?? -1;
       const { height } = await readLatest();
-      if (height > before) await Promise.all([...followed.values()].map((entry) => guard(entry, () => lookAt(entry, height))));
+      const hasMoved = height > lookedAtHeight;
+      lookedAtHeight = Math.max(height, lookedAtHeight);
+      if (hasMoved) await Promise.all([...followed.values()].map((entry) => guard(entry, () => lookAt(entry, height))));
       else await Promise.all([...followed.values()].filter((entry) => Date.now() >= entry.nextBroadcastAt).map((entry) => guard(entry, () => lookAt(entry, height))));
     } catch (thrown) {
       const error = toAppError(thrown);
@@ -136,8 +143,8 @@ export function createFollower(instance: Instance, settler: Settler, onSettled: 
     follow(transaction) {
       const known = followed.get(transaction.id);
       if (known !== undefined) {
-        // Our own lease ran out and we took it over again: only the new epoch can settle it.
-        known.transaction = transaction;
+        // Our own lease ran out and we took it over again: only the newest epoch can settle it.
+        if (transaction.slot.epoch > known.transaction.slot.epoch) known.transaction = transaction;
         return;
       }
       const entry: Followed = { transaction, nextBroadcastAt: 0, broadcasts: 0, failures: 0, busy: false };
@@ -151,7 +158,7 @@ export function createFollower(instance: Instance, settler: Settler, onSettled: 
       if (latest === null) throw new AppError('network', 'no sealed block known', { where: 'access node' });
       return (latest as { block: Block }).block;
     },
-    unsettled: () => followed.size,
+    unsettled: () => [...followed.keys()],
     stop() {
       stopped = true;
       clearTimeout(timer);

@@ -18,6 +18,7 @@ export async function sweep(instance: Instance, reason: string, signal: AbortSig
   // The lock lives in a transaction of its own while the pages go through other connections.
   return journal.transaction(async (lock) => {
     if (!(await tryToSweep(lock))) return null;
+    await lock.query("set local idle_in_transaction_session_timeout = '120s'");
     const startedAt = Date.now();
     const counters = zeroCounters();
     const cycle = await openCycle(journal, instance.id, reason);
@@ -29,6 +30,8 @@ export async function sweep(instance: Instance, reason: string, signal: AbortSig
       counters.wallets_created += page.added;
       after = page.lastId;
       await saveCycle(journal, { id: cycle, counters, lastUser: after, ended: false });
+      // Shows the server that the holder of the lock lives.
+      await lock.query('select 1');
     }
     const restored = await restoreWallets(journal);
     await checkFunders(instance);

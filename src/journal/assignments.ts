@@ -49,6 +49,23 @@ export async function markCorrupted(db: Db, authId: string, reason: string, solu
   );
 }
 
+/** Sets the next free account aside, with why; it is never given. Returns its address. */
+export async function setAsideFirstFree(db: Db, reason: string): Promise<string | null> {
+  const rows = await queryRows(
+    db,
+    z.object({ address: z.string() }),
+    `update wallet_sync.account set state = 'set_aside', error_kind = 'data', error = $1, solution = 'find out why public.wallet has its address already'
+     where id = (select id from wallet_sync.account where state = 'free' order by id limit 1 for update skip locked) returning address`,
+    [reason],
+  );
+  return rows[0]?.address ?? null;
+}
+
+/** Forgets all corruptions found earlier: the next look tries these users again. */
+export async function forgetCorrupted(db: Db): Promise<void> {
+  await db.query("delete from wallet_sync.user_state where state = 'corrupted'");
+}
+
 const exportRow = z.object({ assignment: z.number(), auth_id: z.string(), address: z.string(), private_key: z.string(), public_key: z.string() });
 
 /** One assigned account, as the configuration files need it. `privateKey` is still encrypted. */
@@ -58,6 +75,22 @@ export interface AssignedAccount {
   readonly address: string;
   readonly encryptedPrivateKey: string;
   readonly publicKey: string;
+}
+
+/**
+ * Where to read on from, for one who has read up to `cursor`: places are drawn before the commit, so one committed in the last
+ * two minutes can lie below it. Below the cursor too where the journal itself was made anew.
+ */
+export async function exportStart(db: Db, cursor: number): Promise<number> {
+  const { start } = await queryOne(
+    db,
+    z.object({ start: z.number() }),
+    `select least($1::bigint,
+       (select coalesce(max(assignment), 0) from wallet_sync.account),
+       (select min(assignment) - 1 from wallet_sync.account where assigned_at > clock_timestamp() - interval '2 minutes')) as start`,
+    [cursor],
+  );
+  return start;
 }
 
 /** Up to `limit` assignments after `cursor` (exclusive), in the order in which they were given. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { queryOne, type Db, type Journal } from './pool.js';
 
 /** While awake, sign-ups do not ring. A killed instance silences nobody longer than this. */
-const AWAKE_LEASE_MS = 2_000;
+export const AWAKE_LEASE_MS = 2_000;
 
 /** Says that this instance looks at the backlog by itself for the next {@link AWAKE_LEASE_MS}; it must look again after this returns. */
 export async function stayAwake(db: Db, instanceId: string): Promise<void> {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { queryOne, queryRows, type Db } from './pool.js';
+import { forgetCorrupted } from './assignments.js';
+import { queryOne, queryRows, type Db, type Journal } from './pool.js';
+import { lookAgainAt } from './users.js';
 
 /** Records a command heard as a raw NOTIFY wallet_sync_control; one that several instances hear is recorded once. */
 export async function recordControl(db: Db, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }, senderPid: number | null): Promise<void> {
@@ -17,7 +19,20 @@ export async function askControl(db: Db, command: { name: 'resync' | 'pause' | '
   else await db.query('select wallet_sync.set_paused($1)', [command.name === 'pause']);
 }
 
-/** Takes all open resync requests, each once over all instances. A null stands for all users. */
+/**
+ * Takes all open resync requests, each once over all instances, together with what they ask of the journal: corruptions found
+ * earlier are forgotten, one user's row is made or filled again. A null stands for all users: a sweep must follow.
+ */
+export async function takeResyncs(journal: Journal, instanceId: string): Promise<(string | null)[]> {
+  return journal.transaction(async (db) => {
+    const requests = await takeResyncRequests(db, instanceId);
+    if (requests.includes(null)) await forgetCorrupted(db);
+    for (const authId of requests) if (authId !== null) await lookAgainAt(db, authId);
+    return requests;
+  });
+}
+
+/** Takes the requests themselves. */
 export async function takeResyncRequests(db: Db, instanceId: string): Promise<(string | null)[]> {
   const rows = await queryRows(
     db,

@@ -42,6 +42,10 @@ export function openJournal(options: JournalOptions): Journal {
     application_name: 'wallet-sync',
     connectionTimeoutMillis: 10_000,
     statement_timeout: 30_000,
+    // A host that vanishes without closing its connection must not keep the locks that all instances share.
+    idle_in_transaction_session_timeout: 15_000,
+    // The server's own limits don't help where its packets don't arrive.
+    query_timeout: 35_000,
     keepAlive: true,
     types: { getTypeParser: ((oid: number, format?: 'text' | 'binary') => (oid === INT8 ? parseInt8 : pg.types.getTypeParser(oid, format as 'text'))) as typeof pg.types.getTypeParser },
   });
@@ -52,6 +56,9 @@ export function openJournal(options: JournalOptions): Journal {
     async transaction(work) {
       const client = await pool.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
       let broken: Error | undefined;
+      // The pool listens only to idle connections; an 'error' that nobody hears would end the process.
+      const onLost = (error: Error): void => void (broken = error);
+      client.on('error', onLost);
       try {
         // Going to sleep looks after it has a lock: in a stricter isolation it would see what was there before.
         await runStatement(client, 'begin isolation level read committed');
@@ -62,6 +69,7 @@ export function openJournal(options: JournalOptions): Journal {
         await client.query('rollback').catch((rollbackError: Error) => (broken = rollbackError));
         throw error;
       } finally {
+        client.off('error', onLost);
         client.release(broken);
       }
     },

@@ -16,15 +16,16 @@ export async function restoreWallets(db: Db): Promise<number> {
 
 const countsRow = z.object({ total: z.number(), ready: z.number(), broken: z.number() });
 
-/** Wallet rows: all, ready ones, and half-filled ones (an address without a key, or a key without an address). */
+/** Wallet rows: all, ready ones, and corrupted ones (half-filled, or set apart with a reason). */
 export async function countWallets(db: Db): Promise<{ total: number; ready: number; broken: number }> {
   return queryOne(
     db,
     countsRow,
     `select count(*) as total,
        count(*) filter (where flow_address is not null and flow_private_key is not null and flow_public_key is not null) as ready,
-       count(*) filter (where (flow_address is null) <> (flow_private_key is null) or (flow_address is null) <> (flow_public_key is null)) as broken
-     from public.wallet where auth_id is not null`,
+       count(*) filter (where (flow_address is null) <> (flow_private_key is null) or (flow_address is null) <> (flow_public_key is null)
+         or exists (select from wallet_sync.user_state s where s.auth_id = w.auth_id and s.state = 'corrupted')) as broken
+     from public.wallet w where auth_id is not null`,
   );
 }
 

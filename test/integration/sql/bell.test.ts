@@ -13,6 +13,12 @@ let bell: Bell;
 let signingUp: pg.Client;
 let instance: string;
 
+/** Awake, and for longer than any pause of the machine. */
+async function beAwake(): Promise<void> {
+  await stayAwake(database.journal, instance);
+  await database.asOwner("update wallet_sync.instance set awake_until = awake_until + interval '1 hour' where awake_until is not null");
+}
+
 const countWaiting = async (db: Db): Promise<number> => (await waitingUsers(db, 100)).length;
 
 beforeAll(async () => {
@@ -33,28 +39,28 @@ test('a sign-up rings where nobody is awake', async () => {
 });
 
 test('a sign-up does not ring where an instance is awake, and is found by its next look', async () => {
-  await stayAwake(database.journal, instance);
+  await beAwake();
   const { authId } = await signUp(database.auth);
   expect(await bell.heard()).toEqual([]);
   expect(await waitingUsers(database.journal, 10)).toEqual([authId]);
 });
 
 test('after going to sleep every sign-up rings again', async () => {
-  await stayAwake(database.journal, instance);
+  await beAwake();
   expect(await tryToSleep(database.journal, instance, countWaiting)).toBe(true);
   const { authId } = await signUp(database.auth);
   expect(await bell.heard()).toEqual([authId]);
 });
 
 test('an instance whose awake lease has run out silences nobody', async () => {
-  await stayAwake(database.journal, instance);
+  await beAwake();
   await database.asOwner("update wallet_sync.instance set awake_until = clock_timestamp() - interval '1 ms'");
   const { authId } = await signUp(database.auth);
   expect(await bell.heard()).toEqual([authId]);
 });
 
 test('nobody goes to sleep while a sign-up is under way that saw him awake', async () => {
-  await stayAwake(database.journal, instance);
+  await beAwake();
   await signingUp.query('begin');
   await signingUp.query(INSERT_USER, [randomUUID()]);
   expect(await tryToSleep(database.journal, instance, countWaiting)).toBe(false);
@@ -65,7 +71,7 @@ test('nobody goes to sleep while a sign-up is under way that saw him awake', asy
 });
 
 test('a sign-up in repeatable read or serializable rings even where an instance is awake', async () => {
-  await stayAwake(database.journal, instance);
+  await beAwake();
   const ids = [randomUUID(), randomUUID()];
   for (const [index, isolation] of ['repeatable read', 'serializable'].entries()) {
     await signingUp.query(`begin isolation level ${isolation}`);
@@ -76,7 +82,7 @@ test('a sign-up in repeatable read or serializable rings even where an instance 
 });
 
 test('a sign-up does not wait for an instance that is going to sleep, and rings', async () => {
-  await stayAwake(database.journal, instance);
+  await beAwake();
   let authId = '';
   const asleep = await tryToSleep(database.journal, instance, async (db) => {
     const found = await countWaiting(db);

@@ -75,9 +75,9 @@ test('a slot carries one live transaction, by constraint', async () => {
 test('an expired lease is taken over with its transaction and a new epoch, and nothing the old owner settles changes a row', async () => {
   const accounts = await prepare(ann, 2);
   const old = await record(ann, (await lease(ann))!, accounts);
-  expect(await takeOverTransactions(database.journal, bob), 'not while the owner holds it').toEqual([]);
+  expect(await takeOverTransactions(database.journal, bob, []), 'not while the owner holds it').toEqual([]);
   await endLease();
-  const [taken, ...more] = await takeOverTransactions(database.journal, bob);
+  const [taken, ...more] = await takeOverTransactions(database.journal, bob, []);
   expect(more).toEqual([]);
   expect(taken).toEqual({ ...old, slot: { ...old.slot, epoch: old.slot.epoch + 1 } });
 
@@ -103,7 +103,7 @@ test('an expired lease is taken over with its transaction and a new epoch, and n
 test('an expired lease is taken over by one of several instances', async () => {
   await record(ann, (await lease(ann))!, await prepare(ann, 1));
   await endLease();
-  const takers = await Promise.all(Array.from({ length: 6 }, () => takeOverTransactions(database.journal, bob)));
+  const takers = await Promise.all(Array.from({ length: 6 }, () => takeOverTransactions(database.journal, bob, [])));
   expect(takers.flat().length).toBe(1);
 });
 
