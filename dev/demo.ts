@@ -95,6 +95,8 @@ async function poolFull(pool: pg.Pool, size: number, daemon: Daemon): Promise<vo
 /** The demo's course, on a running stack and daemon. */
 async function showSignUps(stack: Stack, daemon: Daemon, options: DemoOptions, fromHeight: number): Promise<void> {
   await daemon.logged((line) => line['step'] === 'listening');
+  await daemon.logged((line) => line.msg === 'source health' && line['source'] === 'notify' && line['state'] === 'ok');
+  await daemon.logged((line) => line.msg === 'sweep done');
   if (options.pool > 0) say(`Making ${options.pool} accounts ahead of need …`);
   await poolFull(stack.servicePool, options.pool, daemon);
   say(`Signing up ${options.users} users …`);

@@ -21,6 +21,7 @@ import { checkSchema } from './journal/migrate.js';
 import { registerSlots } from './journal/slots.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
 import { takeOverTransactions } from './journal/transactions.js';
+import { addMissingWallets } from './journal/users.js';
 import { createBacklogPoll } from './streams/backlogPoll.js';
 import { coalesceWhileBusy } from './streams/coalesceWhileBusy.js';
 import type { SourceHealth } from './streams/health.js';
@@ -33,6 +34,8 @@ import { createTimerSource } from './streams/timerSource.js';
 
 const HEARTBEAT_MS = 2_000;
 const RESYNC = 'resync';
+/** How long a start waits for a first source to prove itself. */
+const LISTENING_MS = 5_000;
 /** What a stop still does, each at most for this long: a silent database must not hold it. */
 const CLOSE_MS = 3_000;
 /** Work in flight is waited for this long on a stop; what is unsealed then stays in the journal, for the next start. */
@@ -139,6 +142,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (schemaMissing) {
       await checkSchema(journal);
       await readDemand(journal, settings.POOL_SIZE);
+      // A page of nobody: fails as long as public.wallet or its unique index is missing.
+      await addMissingWallets(journal, null, 0);
       await registerSlots(journal, instance.network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
       schemaMissing = false;
       log.info('schema wallet_sync is back');
@@ -169,9 +174,11 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (signal.reason === RESYNC) after(5_000, () => sweeps$.next(signal));
   };
 
+  const firstProof = createDeferred();
   const onHealth = (source: string) => (now: SourceHealth): void => {
     statistics.sources[source] = { state: now.state, reason: now.reason };
     if (stopping.signal.aborted) return;
+    if (now.state === 'ok') firstProof.resolve();
     log[now.state === 'mute' || now.state === 'down' ? 'warn' : 'info']({ source, state: now.state, reason: now.reason }, 'source health');
   };
   const sources: NamedSource[] = [
@@ -200,6 +207,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   await beat();
   await readControl();
   const running = signals.connect();
+  // Listening means that a source has proved itself. Without one the poll works, so that is no reason not to run.
+  await within(LISTENING_MS, firstProof.promise);
 
   return {
     async stop() {
@@ -231,6 +240,12 @@ function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) =>
     });
     return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
   });
+}
+
+function createDeferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => (resolve = settle));
+  return { promise, resolve };
 }
 
 /** Waits for the work, but at most `limitMs`; what it is still doing then is left to the process's end. */

@@ -18,6 +18,9 @@ const REFUSED_MS = 1_000;
 /** Users whose own signal is remembered until they are served; older ones count for the look's source. */
 const HEARD_AT_MOST = 10_000;
 
+/** Sources that tell of users; a look for another reason says nothing about who delivered whom. */
+const DOORBELLS = ['notify', 'realtime', 'poll'];
+
 /** The source of a look that follows new accounts, not a signal. */
 export const MADE = 'made';
 
@@ -79,7 +82,7 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
 
   /** Who still waits was noticed by this look, though an account comes only later: it counts as the one that delivered. */
   const rememberWaiting = async (via: string): Promise<void> => {
-    if (via === MADE) return;
+    if (!DOORBELLS.includes(via)) return;
     remember((await waitingUsers(journal, USERS_PER_LOOK)).map((authId) => ({ authId, source: via })));
   };
 

@@ -14,6 +14,7 @@ describe('npm start -- --users 50 --exit --json', () => {
     expect(Object.keys(summary)).toEqual(['users', 'ready', 'failed', 'duplicates', 'transactions', 'p50_ms', 'p99_ms', 'pool_hits', 'delivered_by']);
     expect(summary).toMatchObject({ users: 50, ready: 50, failed: 0, duplicates: 0 });
     expect(summary['pool_hits']).toBe(hits);
+    expect(Object.values(summary['delivered_by'] as Record<string, number>).reduce((sum, users) => sum + users, 0)).toBe(50);
     expect(summary['p99_ms']).toBeGreaterThan(0);
   });
 });
