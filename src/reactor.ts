@@ -87,7 +87,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       make$.next();
     },
     onUnserved: () => make$.next(),
-    ringLater: (delayMs) => after(delayMs, () => rings$.next({ authId: null, source: 'poll' })),
+    ringLater: (delayMs) => after(delayMs, () => rings$.next({ authId: null, source: MADE })),
   });
 
   /** The one place that hears of failed work. The next ring, poll or sweep looks again: state says what is still to be done. */

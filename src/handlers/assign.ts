@@ -21,7 +21,7 @@ const HEARD_AT_MOST = 10_000;
 /** Sources that tell of users; a look for another reason says nothing about who delivered whom. */
 const DOORBELLS = ['notify', 'realtime', 'poll'];
 
-/** The source of a look that follows new accounts, not a signal. */
+/** The source of a look that follows from earlier ones, such as when accounts were made: no signal of its own. */
 export const MADE = 'made';
 
 /** One ring, as the assigner sees it: who, and which source. */
@@ -52,6 +52,8 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
   const { journal, log, statistics } = instance;
   const heard = new Map<string, string>();
   let fruitfulLooks: number[] = [];
+  /** The doorbell that rang last. */
+  let lastDoorbell: string | undefined;
 
   const remember = (rings: readonly Ring[]): void => {
     for (const { authId, source } of rings) if (authId !== null && !heard.has(authId)) heard.set(authId, source);
@@ -161,7 +163,11 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
   return {
     async look(rings, signal) {
       remember(rings);
-      const via = rings[0]?.source ?? 'poll';
+      const rang = rings.find((ring) => DOORBELLS.includes(ring.source))?.source;
+      lastDoorbell = rang ?? lastDoorbell;
+      const own = rang ?? rings[0]?.source ?? MADE;
+      // New accounts were made because somebody rang.
+      const via = own === MADE ? (lastDoorbell ?? MADE) : own;
       try {
         let total = 0;
         for (;;) {

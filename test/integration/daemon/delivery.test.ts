@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Daemon } from '../../../dev/daemon.js';
 import { signUpMany } from '../../../dev/signUp.js';
 import { sourceIs, startDaemonWorld, until, type DaemonWorld } from '../../support/daemonWorld.js';
 
@@ -9,11 +10,18 @@ describe('doorbells fail silently, so nothing relies on one', () => {
   });
   afterAll(() => world.stop());
 
+  /** The start's own sweep is over and the pool full: from here on only doorbells lead to looks. */
+  const settled = async (daemon: Daemon): Promise<void> => {
+    await daemon.logged((line) => line.msg === 'sweep done');
+    await until(30_000, async () => (await world.stack.servicePool.query("select from wallet_sync.account where state = 'free'")).rowCount === 25);
+  };
+
   it('with LISTEN cut, all 50 sign-ups arrive by realtime', async () => {
     world.postgresProxy.faults.refuseListening(true);
     const daemon = world.daemon({ BACKLOG_POLL: '600' });
     await sourceIs(daemon, 'realtime', 'ok');
     await sourceIs(daemon, 'notify', 'down');
+    await settled(daemon);
     const signUps = await signUpMany(world.stack.authPool, 50);
     await world.ready(signUps);
     expect(await world.deliveredBy(signUps)).toEqual({ realtime: 50 });
@@ -26,6 +34,7 @@ describe('doorbells fail silently, so nothing relies on one', () => {
     const daemon = world.daemon({ BACKLOG_POLL: '600' });
     await sourceIs(daemon, 'notify', 'ok');
     await sourceIs(daemon, 'realtime', 'mute');
+    await settled(daemon);
     const signUps = await signUpMany(world.stack.authPool, 50);
     await world.ready(signUps);
     expect(await world.deliveredBy(signUps)).toEqual({ notify: 50 });
@@ -40,8 +49,7 @@ describe('doorbells fail silently, so nothing relies on one', () => {
     world.postgresProxy.faults.refuseListening(true);
     const daemon = world.daemon({ BACKLOG_POLL: '5' });
     await sourceIs(daemon, 'notify', 'down');
-    await daemon.logged((line) => line.msg === 'sweep done');
-    await until(30_000, async () => (await world.stack.servicePool.query("select from wallet_sync.account where state = 'free'")).rowCount === 25);
+    await settled(daemon);
     const signUps = await signUpMany(world.stack.authPool, 50);
     await world.ready(signUps);
     expect(await world.deliveredBy(signUps)).toEqual({ poll: 50 });
