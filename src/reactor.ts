@@ -168,8 +168,11 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     await readControl();
     if (paused) return;
     const done = await sweep(instance, signal.reason, stopping.signal);
-    rings$.next({ authId: null, source: 'sweep' });
-    if (done !== null) return configExport?.flush();
+    if (done !== null) {
+      // For the users whose rows it has just made; all others have rung, and the poll sees them.
+      if (done.counters.wallets_created > 0) rings$.next({ authId: null, source: 'sweep' });
+      return configExport?.flush();
+    }
     // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
     if (signal.reason === RESYNC) after(5_000, () => sweeps$.next(signal));
   };

@@ -38,8 +38,11 @@ describe('doorbells fail silently, so nothing relies on one', () => {
     const signUps = await signUpMany(world.stack.authPool, 50);
     await world.ready(signUps);
     expect(await world.deliveredBy(signUps)).toEqual({ notify: 50 });
-    const { rows } = await world.stack.servicePool.query<{ state: string }>("select statistics -> 'sources' -> 'realtime' ->> 'state' as state from wallet_sync.instance where stopped_at is null");
-    expect(rows).toContainEqual({ state: 'mute' });
+    // The instance tells the database with its next heartbeat.
+    await until(10_000, async () => {
+      const { rowCount } = await world.stack.servicePool.query("select from wallet_sync.instance where stopped_at is null and statistics -> 'sources' -> 'realtime' ->> 'state' = 'mute'");
+      return rowCount === 1;
+    });
     await daemon.stop();
     world.stack.gateway.faults.muteChanges(false);
   });
