@@ -163,11 +163,15 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     make$.next();
   };
 
+  /** The sweep under way: a stop waits for its page to end. */
+  let sweeping: Promise<unknown> = Promise.resolve();
   const runSweep = async (signal: SweepSignal): Promise<void> => {
     if (schemaMissing || stopping.signal.aborted) return;
     await readControl();
     if (paused) return;
-    const done = await sweep(instance, signal.reason, stopping.signal);
+    const pass = sweep(instance, signal.reason, stopping.signal);
+    sweeping = pass.catch(() => undefined);
+    const done = await pass;
     if (done !== null) {
       // For the users whose rows it has just made; all others have rung, and the poll sees them.
       if (done.counters.wallets_created > 0) rings$.next({ authId: null, source: 'sweep' });
@@ -222,6 +226,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
       follower.stop();
       for (const subscription of subscriptions) subscription.unsubscribe();
+      await within(CLOSE_MS, sweeping);
       await within(CLOSE_MS, configExport?.close());
       await within(CLOSE_MS, stopInstance(journal, id, statistics).catch(report('stop')));
       log.info({ ...statistics, unsettled: follower.unsettled().length }, 'stopped');

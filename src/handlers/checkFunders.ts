@@ -28,16 +28,18 @@ export async function requireFunders(instance: Pick<Instance, 'node' | 'network'
 }
 
 /** In each sweep: a funder too poor for two batches leaves the rotation and says so; one that was refilled comes back. */
-export async function checkFunders(instance: Instance): Promise<void> {
+export async function checkFunders(instance: Instance, signal: AbortSignal): Promise<void> {
   const { settings, network, journal, log } = instance;
   const lowWater = BATCHES_IN_RESERVE * MEMBERS_OF_A_BATCH * settings.FLOW_FUNDING_AMOUNT;
   for (const funder of network.funders) {
+    if (signal.aborted) return;
     try {
       const balance = await readFunder(instance, funder);
       const isLow = balance < lowWater;
       await setRotation(journal, funder.address, isLow ? `below ${formatAmount(lowWater)} FLOW` : null);
       if (isLow) log.error({ funder: funder.name, balance: formatAmount(balance), lowWater: formatAmount(lowWater), mend: 'send FLOW to it' }, 'funder is low and leaves the rotation');
     } catch (thrown) {
+      if (signal.aborted) return;
       const error = toAppError(thrown);
       // Only the chain's own word takes it out; a node that doesn't answer says nothing about it.
       if (error.kind === 'usage') await setRotation(journal, funder.address, error.message);

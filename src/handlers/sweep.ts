@@ -34,7 +34,8 @@ export async function sweep(instance: Instance, reason: string, signal: AbortSig
       await lock.query('select 1');
     }
     const restored = await restoreWallets(journal);
-    await checkFunders(instance);
+    await checkFunders(instance, signal);
+    if (signal.aborted) return null;
     const wallets = await countWallets(journal);
     counters.total_wallets = wallets.total;
     counters.synced_wallets = wallets.ready;
