@@ -31,6 +31,7 @@ import { createRealtimeSource } from './streams/realtimeSource.js';
 import type { Signal } from './streams/signal.js';
 import { createStartSource } from './streams/startSource.js';
 import { createTimerSource } from './streams/timerSource.js';
+import { createDeferred, waitUntil, within } from './waiting.js';
 
 const HEARTBEAT_MS = 2_000;
 const RESYNC = 'resync';
@@ -248,23 +249,4 @@ function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) =>
     });
     return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
   });
-}
-
-function createDeferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((settle) => (resolve = settle));
-  return { promise, resolve };
-}
-
-/** Waits for the work, but at most `limitMs`; what it is still doing then is left to the process's end. */
-export async function within(limitMs: number, work: Promise<unknown> | undefined): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, limitMs)))]);
-  clearTimeout(timer);
-}
-
-/** Waits for a fact, at most `atMostMs`. */
-async function waitUntil(isTrue: () => boolean, atMostMs: number): Promise<void> {
-  const deadline = Date.now() + atMostMs;
-  while (!isTrue() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
 }

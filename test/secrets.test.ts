@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AppError } from '../src/errors.js';
+import type { AppError } from '../src/errors.js';
 import { createVault } from '../src/secrets.js';
+import { faultOf } from './support/faultOf.js';
 
 const hex = (bytes: number) => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((array) => Buffer.from(array).toString('hex'));
 const masterKey = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((array) => Buffer.from(array));
@@ -12,16 +13,6 @@ const MASTER = randomBytes(32);
 const PRIVATE = randomBytes(32).toString('hex');
 const PUBLIC = randomBytes(64).toString('hex');
 const OTHER_PUBLIC = randomBytes(64).toString('hex');
-
-function faultOf(act: () => unknown): AppError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 /** All that a log, a crash report or an answer could show of an error. */
 const everythingIn = (error: AppError): string => `${error.explain()}\n${error.stack ?? ''}\n${JSON.stringify(error)}\n${inspect(error, { depth: 10, showHidden: true })}`;

@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AppError } from '../src/errors.js';
+import type { AppError } from '../src/errors.js';
 import { readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
+import { faultOf } from './support/faultOf.js';
 
 const REQUIRED: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgresql://wallet_sync_service:pw@db.example.org:5432/postgres',
@@ -13,16 +14,6 @@ const REQUIRED: Readonly<Record<string, string>> = {
 };
 
 const read = (changes: Environment = {}) => readSettings({ ...REQUIRED, ...changes });
-
-function faultOf(act: () => unknown): AppError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 const messageFor = (changes: Environment): string => faultOf(() => read(changes)).message;
 

@@ -13,10 +13,11 @@ import { checkSchema, migrate } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
 import { registerSlots } from '../journal/slots.js';
 import { createLog } from '../log.js';
-import { startReactor, within } from '../reactor.js';
+import { startReactor } from '../reactor.js';
 import { createVault } from '../secrets.js';
 import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
+import { within } from '../waiting.js';
 
 /** `wallet-sync run`: checks its surroundings, listens, works off the backlog, until SIGTERM or SIGINT. */
 export async function runDaemon(options: { migrate: boolean }): Promise<void> {

@@ -30,11 +30,6 @@ export async function stopInstance(db: Db, instanceId: string, statistics: unkno
   );
 }
 
-/** Instances that ended or were last seen more than `days` days ago are forgotten. */
-export async function forgetOldInstances(db: Db, days: number): Promise<void> {
-  await db.query('delete from wallet_sync.instance where seen_at < clock_timestamp() - make_interval(days => $1)', [days]);
-}
-
 const instanceRow = z.object({
   id: z.string(),
   host: z.string(),
