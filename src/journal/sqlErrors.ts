@@ -47,7 +47,7 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
 };
 
 /** Texts that pg throws without a code when a connection ends or does not begin. */
-const CONNECTION_TEXT = /connection terminated|timeout exceeded when trying to connect|query read timeout|connection ended|server closed the connection/i;
+const CONNECTION_TEXT = /connection terminated|timeout exceeded when trying to connect|query read timeout|connection ended|server closed the connection|is not queryable/i;
 
 /** Whatever a statement threw, as an AppError: `network` where the connection failed, `data` with `wallet-sync migrate` where the schema is missing. */
 export function toJournalError(thrown: unknown): AppError {

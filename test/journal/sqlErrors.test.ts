@@ -51,6 +51,8 @@ describe('what a statement threw', () => {
     'Connection terminated due to connection timeout',
     'timeout exceeded when trying to connect',
     'server closed the connection unexpectedly',
+    'Client has encountered a connection error and is not queryable',
+    'Client was closed and is not queryable',
   ])('is sorted by its text where it has no code: %s', (message) => {
     expect(toJournalError(new Error(message))).toMatchObject({ kind: 'network', where: 'postgres' });
   });
