@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readEnvironment } from '../environment.js';
 import { AppError } from '../errors.js';
+import { NO_FAULTS, type FaultPort } from '../faultPoints.js';
 import { connectAccessNode } from '../flow/accessNode.js';
 import { loadCadence } from '../flow/cadence.js';
 import { loadFcl } from '../flow/fcl.js';
@@ -20,7 +21,7 @@ import { onStopSignals } from '../shutdown.js';
 import { within } from '../waiting.js';
 
 /** `wallet-sync run`: checks its surroundings, listens, works off the backlog, until SIGTERM or SIGINT. */
-export async function runDaemon(options: { migrate: boolean }): Promise<void> {
+export async function runDaemon(options: { migrate: boolean; faultPoints?: FaultPort }): Promise<void> {
   const stopped = onStopSignals();
   const environment = readEnvironment();
   const settings = readSettings(environment);
@@ -58,6 +59,8 @@ export async function runDaemon(options: { migrate: boolean }): Promise<void> {
       vault: createVault(settings.WALLET_ENCRYPTION_KEY),
       log,
       statistics: createStatistics(),
+      faultPoints: options.faultPoints ?? NO_FAULTS,
+      now: Date.now,
     };
     const reactor = await startReactor(instance);
     // 0.4 s to import: while nobody needs it yet, not in the first batch.

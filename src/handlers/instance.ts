@@ -1,3 +1,4 @@
+import type { FaultPort } from '../faultPoints.js';
 import type { AccessNode } from '../flow/accessNode.js';
 import type { Cadence } from '../flow/cadence.js';
 import type { Network } from '../flow/network.js';
@@ -19,4 +20,7 @@ export interface Instance {
   readonly vault: Vault;
   readonly log: Log;
   readonly statistics: Statistics;
+  readonly faultPoints: FaultPort;
+  /** Milliseconds since 1970, of this process. */
+  readonly now: () => number;
 }
