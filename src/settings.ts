@@ -84,21 +84,27 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const parsed = settingsSchema.safeParse(dropEmpty(environment));
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
-    const unique = [...new Set(faults)];
-    throw new AppError('usage', `${unique.length === 1 ? 'one setting is' : `${unique.length} settings are`} missing or wrong:\n${unique.join('\n')}`, { where: 'environment', mend: `set them in the environment or in .env (${PLACEHOLDER_HINT})` });
-  }
-  const settings = parsed.data;
+  const settings = parseSettings(settingsSchema, environment);
   return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
 }
 
-/** A setting as the database commands need it, without the others. */
+/** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone. */
+export function pickSettings<Name extends keyof z.output<typeof settingsSchema>>(environment: Environment, names: readonly Name[]): Pick<Settings, Name> {
+  const picked = z.object(Object.fromEntries(names.map((name) => [name, settingsSchema.shape[name]])));
+  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment));
+}
+
+/** The database's URL alone. */
 export function readDatabaseUrl(environment: Environment): string {
-  const parsed = settingsSchema.pick({ DATABASE_URL: true }).safeParse(dropEmpty(environment));
-  if (!parsed.success) throw new AppError('usage', parsed.error.issues.map((issue) => `DATABASE_URL ${issue.message}`).join('; '), { where: 'environment', mend: 'set DATABASE_URL in the environment or in .env' });
-  return parsed.data.DATABASE_URL;
+  return pickSettings(environment, ['DATABASE_URL']).DATABASE_URL;
+}
+
+function parseSettings<T>(schema: z.ZodType<T>, environment: Environment): T {
+  const parsed = schema.safeParse(dropEmpty(environment));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+  const unique = [...new Set(faults)];
+  throw new AppError('usage', `${unique.length === 1 ? 'one setting is' : `${unique.length} settings are`} missing or wrong:\n${unique.join('\n')}`, { where: 'environment', mend: `set them in the environment or in .env (${PLACEHOLDER_HINT})` });
 }
 
 /** What is set. A blank is no value: as a number it would read as 0. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppError } from '../src/errors.js';
-import { readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
+import { pickSettings, readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
 import { faultOf } from './support/faultOf.js';
 
 const REQUIRED: Readonly<Record<string, string>> = {
@@ -143,10 +143,22 @@ describe('DATABASE_URL', () => {
 
   it('is read alone for the database commands, with the same faults', () => {
     expect(readDatabaseUrl({ DATABASE_URL: REQUIRED.DATABASE_URL })).toBe(REQUIRED.DATABASE_URL);
-    expect(faultOf(() => readDatabaseUrl({})).message).toBe('DATABASE_URL is missing');
-    expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: '' })).message).toBe('DATABASE_URL is missing');
+    expect(faultOf(() => readDatabaseUrl({})).message).toBe('one setting is missing or wrong:\n  DATABASE_URL is missing');
+    expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: '' })).message).toBe('one setting is missing or wrong:\n  DATABASE_URL is missing');
     expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: 'postgres://u:pw@h:6543/d' })).message).toContain('6543');
     expect(faultOf(() => readDatabaseUrl({ DATABASE_URL: 'wr0ng-value' })).explain()).not.toContain('wr0ng-value');
+  });
+});
+
+describe('settings by name', () => {
+  it('are read without the others, with their defaults, and frozen', () => {
+    const picked = pickSettings({ NETWORK: 'emulator', POOL_SIZE: 'wr0ng-value' }, ['NETWORK', 'READ_RPS', 'FUNDING_ACCOUNTS']);
+    expect(picked).toEqual({ NETWORK: 'emulator', READ_RPS: 100 });
+    expect(Object.isFrozen(picked)).toBe(true);
+  });
+
+  it('say all their faults at once, and nothing of the others', () => {
+    expect(listed(faultOf(() => pickSettings({ NETWORK: 'polygon', POOL_SIZE: '-1' }, ['DATABASE_URL', 'NETWORK'])).message)).toEqual(['DATABASE_URL', 'NETWORK']);
   });
 });
 
