@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendAndSeal, sendAndWait } from '../../dev/chain.js';
+import { buildAddKeys, readAddedKeys } from '../../src/flow/addKeys.js';
 import { parseAmount } from '../../src/flow/amount.js';
 import { addressArg, amountArg, arrayArg, stringArg } from '../../src/flow/args.js';
 import { MAX_COMPUTE } from '../../src/flow/buildTransaction.js';
@@ -9,7 +10,7 @@ import { buildCreateAccounts, readCreatedAccounts, readFee, type CreatedAccount 
 import { buildFundWallets, readDeposits } from '../../src/flow/fundWallets.js';
 import type { TransactionResult } from '../../src/flow/accessNode.js';
 import type { FclArg } from '../../src/flow/fcl.js';
-import { generateKeyPair } from '../../src/flow/keys.js';
+import { generateKeyPair, publicKeyOf } from '../../src/flow/keys.js';
 import { createSigner } from '../../src/flow/sign.js';
 import { packagePath } from '../../src/packagePath.js';
 import { P256, startTestChain, stringsArg, type TestChain, type TestWallet } from './chainParts.js';
@@ -254,6 +255,74 @@ describe('fundWallets', () => {
     await expect(fund([])).rejects.toMatchObject({ kind: 'internal' });
     await expect(fund([{ address: NOBODY, amount: 0n }])).rejects.toMatchObject({ kind: 'internal' });
     await expect(fund([{ address: NOBODY, amount: 1n }, { address: NOBODY.toUpperCase().replace('0X', ''), amount: 1n }])).rejects.toMatchObject({ kind: 'internal' });
+  });
+});
+
+describe('addKeys', () => {
+  const int = (value: number): FclArg => ({ type: 'Int', value: `${value}` });
+  const keysOf = async (address: string) => (await chain.accessNode.account(address))!.keys;
+
+  async function build(count: number, network: 'emulator' | 'mainnet' = 'emulator'): ReturnType<typeof buildAddKeys> {
+    executed.add('transactions/addKeys');
+    return buildAddKeys({ network: { name: network }, cadence: chain.cadence, slot: await chain.slot(), signer: chain.funder.signer, reference: await chain.reference(), count });
+  }
+
+  it('adds 100 copies of the key that signs, with computation to spare, and each of them signs', async () => {
+    const before = await keysOf(chain.funder.address);
+    const result = await sendAndSeal(chain.accessNode, await build(100));
+    const after = await keysOf(chain.funder.address);
+    const indexes = readAddedKeys(result.events, chain.funder.address);
+    expect(indexes).toEqual(after.slice(before.length).map((key) => key.index));
+    expect(indexes).toHaveLength(100);
+    const { publicKey, signatureAlgorithm, hashAlgorithm, weight, revoked } = before[0]!;
+    for (const key of after) expect(key).toMatchObject({ publicKey, signatureAlgorithm, hashAlgorithm, weight, revoked });
+    expect(readFee(result.events)!.executionEffort).toBeLessThan(MAX_COMPUTE / 5);
+    expect((await run('addKeys', [int(0), int(1)], { ...payer(), keyIndex: indexes[99]!, publicKey })).failed).toBeNull();
+    expect(readAddedKeys(result.events, NOBODY), 'another account\'s keys').toEqual([]);
+  });
+
+  it('keeps the algorithms of a key that is none of the default', async () => {
+    const { privateKey } = generateKeyPair();
+    const algorithms = { signatureAlgorithm: 'ECDSA_secp256k1', hashAlgorithm: 'SHA2_256' } as const;
+    const publicKey = publicKeyOf(privateKey, 'ECDSA_secp256k1');
+    const made = await chain.run(
+      `transaction(publicKey: String) { prepare(payer: auth(BorrowValue) &Account) { Account(payer: payer).keys.add(
+        publicKey: PublicKey(publicKey: publicKey.decodeHex(), signatureAlgorithm: SignatureAlgorithm.ECDSA_secp256k1), hashAlgorithm: HashAlgorithm.SHA2_256, weight: 1000.0) } }`,
+      [stringArg(publicKey)],
+      payer(),
+    );
+    const { address } = readCreatedAccounts(made.events)[0]!;
+    const owner = { address, keyIndex: 0, publicKey, signer: createSigner({ privateKey, ...algorithms }) };
+    expect(readAddedKeys((await run('addKeys', [int(0), int(2)], owner)).events, address)).toEqual([1, 2]);
+    expect(await keysOf(address)).toMatchObject([0, 1, 2].map((index) => ({ index, publicKey, weight: 1000, ...algorithms })));
+    expect((await run('addKeys', [int(2), int(1)], { ...owner, keyIndex: 2 })).failed).toBeNull();
+  });
+
+  it.each<[string, () => readonly FclArg[], RegExp]>([
+    ['a count of zero', () => [int(0), int(0)], /greater than zero/],
+    ['a negative count', () => [int(0), int(-1)], /greater than zero/],
+    ['101 keys', () => [int(0), int(101)], /more than 100/],
+    ['a key that the account has not', () => [int(9_999), int(1)], /no key 9999/],
+    ['a negative index', () => [int(-1), int(1)], /overflow|no key -1/],
+    ['a missing argument', () => [int(0)], /parameter|argument/i],
+  ])('with %s adds nothing', async (_, args, says) => {
+    const before = await keysOf(chain.funder.address);
+    const result = await run('addKeys', args()).catch((error: unknown) => ({ failed: error, events: [] }));
+    expect(result.failed).toMatchObject({ message: expect.stringMatching(says) as string });
+    expect(await keysOf(chain.funder.address)).toHaveLength(before.length);
+  });
+
+  it('copies no revoked key', async () => {
+    const wallet = await makeWallet();
+    expect((await run('addKeys', [int(0), int(1)], wallet)).failed).toBeNull();
+    await spoil(wallet, 'wallet.keys.revoke(keyIndex: 1)');
+    expect((await run('addKeys', [int(1), int(1)], wallet)).failed).toMatchObject({ message: expect.stringContaining('is revoked: 1') as string });
+    expect(await keysOf(wallet.address)).toHaveLength(2);
+  });
+
+  it('is not even built for a count out of range or an address of another network', async () => {
+    for (const count of [0, -1, 101, 1.5, Number.NaN]) await expect(build(count)).rejects.toMatchObject({ kind: 'internal' });
+    await expect(build(1, 'mainnet')).rejects.toMatchObject({ kind: 'data', where: 'slot' });
   });
 });
 
