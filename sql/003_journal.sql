@@ -39,6 +39,8 @@ create table if not exists wallet_sync.slot (
 );
 
 -- A key pair and, once the chain has shown it, its address. auth_id has no foreign key: deleting a user keeps the key.
+-- deposit_height: no block above it holds a deposit of ours. batch_max: after a failure that a member can cause, the largest batch
+-- it may be part of (null: any).
 create table if not exists wallet_sync.account (
   id bigint generated always as identity primary key,
   state wallet_sync.account_state not null default 'prepared',
@@ -54,6 +56,7 @@ create table if not exists wallet_sync.account (
   delivered_by text,
   pool_hit boolean,
   deposit_height bigint,
+  batch_max integer check (batch_max > 0),
   error_kind text,
   error text,
   solution text,
@@ -96,14 +99,63 @@ create unique index if not exists transaction_one_live_per_slot
   on wallet_sync.transaction (proposer_address, proposer_key_index) where state = 'live';
 create index if not exists transaction_settled on wallet_sync.transaction (settled_at) where state = 'sealed';
 
--- Which accounts a transaction serves. An account has at most one live transaction.
+-- A signed transaction never changes, and its end is final, but for one that was given up and sealed after all.
+create or replace function wallet_sync.guard_transaction() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if old.state <> new.state and not (old.state::text || '>' || new.state::text = any (array[
+    'live>sealed', 'live>failed', 'live>given_up', 'given_up>sealed', 'given_up>failed'
+  ])) then
+    raise exception 'transaction % cannot go from % to %', old.id, old.state, new.state;
+  end if;
+  if (old.id, old.kind, old.body, old.proposer_address, old.proposer_key_index, old.sequence_number, old.reference_height, old.expiry_blocks)
+    is distinct from (new.id, new.kind, new.body, new.proposer_address, new.proposer_key_index, new.sequence_number, new.reference_height, new.expiry_blocks) then
+    raise exception 'transaction % is signed and never changes', old.id;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger guard_transaction before update on wallet_sync.transaction
+  for each row execute function wallet_sync.guard_transaction();
+
+-- Which accounts a transaction serves. An account has at most one live transaction. balance_height: of a funding, the block of
+-- the balance that it rests on.
 create table if not exists wallet_sync.member (
   transaction_id text not null references wallet_sync.transaction (id),
   account_id bigint not null references wallet_sync.account (id),
   live boolean not null default true,
+  balance_height bigint,
   primary key (transaction_id, account_id)
 );
 create unique index if not exists member_one_live_per_account on wallet_sync.member (account_id) where live;
+
+-- A funding rests on a balance that no later deposit has made untrue: the account's row is locked, and a balance read below
+-- the height of its last deposit is refused.
+create or replace function wallet_sync.guard_member() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  is_funding boolean := (select t.kind = 'fund' from wallet_sync.transaction t where t.id = new.transaction_id);
+  last_deposit bigint;
+begin
+  if is_funding <> (new.balance_height is not null) then
+    raise exception 'a funding, and nothing else, names the height of a balance (account %)', new.account_id;
+  end if;
+  if is_funding then
+    select coalesce(a.deposit_height, 0) into last_deposit from wallet_sync.account a
+    where a.id = new.account_id and a.state in ('free', 'assigned') for update;
+    if last_deposit is null then
+      raise exception 'account % is neither free nor assigned: it gets no FLOW', new.account_id;
+    end if;
+    if new.balance_height < last_deposit then
+      raise exception 'account % had a deposit at % after its balance was read at %', new.account_id, last_deposit, new.balance_height
+        using errcode = 'WS007';
+    end if;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger guard_member before insert on wallet_sync.member
+  for each row execute function wallet_sync.guard_member();
 
 -- Every change of an account's state, written by the change itself.
 create table if not exists wallet_sync.account_history (
@@ -121,7 +173,7 @@ begin
   if old.state <> new.state then
     if not (old.state::text || '>' || new.state::text = any (array[
       'prepared>submitted', 'submitted>prepared', 'submitted>free', 'submitted>expired', 'submitted>failed', 'prepared>failed',
-      'expired>free', 'expired>set_aside', 'free>assigned', 'free>set_aside', 'set_aside>free'
+      'failed>prepared', 'expired>free', 'expired>set_aside', 'free>assigned', 'free>set_aside', 'set_aside>free'
     ])) then
       raise exception 'account % cannot go from % to %', old.id, old.state, new.state;
     end if;
@@ -151,6 +203,15 @@ create table if not exists wallet_sync.user_state (
   since timestamptz not null default clock_timestamp()
 );
 
+-- The sweeper's lease: one instance sweeps at a time. Its writes carry the epoch and change nothing once that has moved.
+create table if not exists wallet_sync.sweeper (
+  only_row boolean primary key default true check (only_row),
+  leased_by uuid,
+  epoch bigint not null default 0,
+  lease_until timestamptz
+);
+insert into wallet_sync.sweeper default values on conflict do nothing;
+
 -- One sweep and its ten counters.
 create table if not exists wallet_sync.cycle (
   id bigint generated always as identity primary key,
@@ -172,9 +233,10 @@ create table if not exists wallet_sync.cycle (
 );
 
 revoke all on all tables in schema wallet_sync from public, anon, authenticated;
-revoke all on function wallet_sync.guard_account() from public;
+revoke all on function wallet_sync.guard_account(), wallet_sync.guard_transaction(), wallet_sync.guard_member() from public;
 grant select, insert, update on wallet_sync.instance, wallet_sync.slot, wallet_sync.account, wallet_sync.transaction,
   wallet_sync.member, wallet_sync.user_state, wallet_sync.cycle to wallet_sync_service;
+grant select, update on wallet_sync.sweeper to wallet_sync_service;
 grant delete on wallet_sync.instance, wallet_sync.user_state to wallet_sync_service;
 grant select on wallet_sync.account_history to wallet_sync_service;
 grant usage on sequence wallet_sync.assignment to wallet_sync_service;

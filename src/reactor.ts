@@ -5,22 +5,23 @@ import WebSocket from 'ws';
 import { toAppError } from './errors.js';
 import { MADE, createAssigner, type Ring } from './handlers/assign.js';
 import { createBatchSize } from './handlers/batchSize.js';
+import { registerFunders } from './handlers/checkFunders.js';
 import { createConfigExport } from './handlers/exportConfig.js';
 import { createFollower } from './handlers/followTransactions.js';
 import type { Instance } from './handlers/instance.js';
 import { createMaker } from './handlers/makeAccounts.js';
-import { createSettler } from './handlers/settleCreation.js';
+import { createSettlers } from './handlers/settlers.js';
 import { count } from './handlers/statistics.js';
 import { sweep } from './handlers/sweep.js';
+import { tend } from './handlers/tend.js';
 import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
 import { isPaused, recordControl, takeResyncs } from './journal/control.js';
 import { readDemand } from './journal/demand.js';
 import { heartbeat, stopInstance } from './journal/instances.js';
 import { checkSchema } from './journal/migrate.js';
-import { registerSlots } from './journal/slots.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
-import { takeOverTransactions } from './journal/transactions.js';
+import { takeOverTransactions } from './journal/takeOver.js';
 import { addMissingWallets } from './journal/users.js';
 import { createBacklogPoll } from './streams/backlogPoll.js';
 import { coalesceWhileBusy } from './streams/coalesceWhileBusy.js';
@@ -34,6 +35,7 @@ import { createTimerSource } from './streams/timerSource.js';
 import { createDeferred, waitUntil, within } from './waiting.js';
 
 const HEARTBEAT_MS = 2_000;
+const TENDING_MS = 10_000;
 const RESYNC = 'resync';
 /** How long a start waits for a first source to prove itself. */
 const LISTENING_MS = 5_000;
@@ -60,13 +62,9 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const sweeps$ = new Subject<SweepSignal>();
 
   const batchSize = createBatchSize();
-  const settler = createSettler(instance, batchSize);
-  const follower = createFollower(instance, settler, {
+  const follower = createFollower(instance, createSettlers(instance, batchSize), {
     maySend: () => !schemaMissing,
-    onSettled: () => {
-      rings$.next({ authId: null, source: MADE });
-      make$.next();
-    },
+    onSettled: () => lookAgain(),
   });
   const mayWork = (): boolean => !stopping.signal.aborted && !paused && !schemaMissing;
   const maker = createMaker(instance, { follower, batchSize, mayWork, lookAgain: () => make$.next() });
@@ -145,7 +143,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       await readDemand(journal, settings.POOL_SIZE);
       // A page of nobody: fails as long as public.wallet or its unique index is missing.
       await addMissingWallets(journal, null, 0);
-      await registerSlots(journal, instance.network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
+      await registerFunders(journal, instance.network);
       schemaMissing = false;
       log.info('schema wallet_sync is back');
       sweeps$.next({ kind: 'sweep', reason: 'schema restored', source: 'reconnect' });
@@ -156,6 +154,15 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       log.info({ txId: transaction.id }, 'transaction taken over');
       follower.follow(transaction);
     }
+    // What the sign-ups' own transactions or other instances gave rings nobody here: state is looked at all the same.
+    make$.next();
+    exports$.next();
+  };
+
+  /** New accounts, or slots to make some with, that no settlement of ours has told of. */
+  const lookAgain = (): void => {
+    rings$.next({ authId: null, source: MADE });
+    make$.next();
   };
 
   const look = async (rings: readonly Ring[]): Promise<void> => {
@@ -209,6 +216,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
     handle('control', signals.controls$, controlKey, obey),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
+    handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain }) : Promise.resolve())),
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
   ];

@@ -7,12 +7,12 @@ import { loadCadence } from '../flow/cadence.js';
 import { loadFcl } from '../flow/fcl.js';
 import { createLimiter } from '../flow/limiter.js';
 import { loadNetwork } from '../flow/network.js';
-import { requireFunders } from '../handlers/checkFunders.js';
+import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
+import { watchNode } from '../handlers/nodeHealth.js';
 import { createStatistics } from '../handlers/statistics.js';
 import { checkSchema, migrate } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
-import { registerSlots } from '../journal/slots.js';
 import { createLog } from '../log.js';
 import { startReactor } from '../reactor.js';
 import { createVault } from '../secrets.js';
@@ -39,14 +39,15 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
     const network = loadNetwork({ flowJsonPath: settings.FLOW_JSON, network: settings.NETWORK, env: environment, ...(settings.FUNDING_ACCOUNTS === undefined ? {} : { fundingAccounts: settings.FUNDING_ACCOUNTS }) });
     const limiter = createLimiter({ scriptRps: settings.SCRIPT_RPS, transactionRps: settings.TRANSACTION_RPS, eventRps: settings.EVENT_RPS, readRps: settings.READ_RPS });
     const url = settings.FLOW_ACCESS_NODE ?? network.accessNode;
-    const node = connectAccessNode({ url, limiter, timeoutMs: 10_000, log });
+    const statistics = createStatistics();
+    const node = watchNode(connectAccessNode({ url, limiter, timeoutMs: 10_000, log }), { log, onHealth: (health) => (statistics.accessNode = health) });
     const chainId = await node.chainId();
     if (chainId !== network.chainId) {
       throw new AppError('usage', `NETWORK is ${settings.NETWORK} (${network.chainId}), but the access node serves ${chainId}`, { where: new URL(url).host, mend: 'correct NETWORK or FLOW_ACCESS_NODE' });
     }
     step('access node');
     await requireFunders({ node, network });
-    await registerSlots(journal, network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
+    await registerFunders(journal, network);
     step('funding accounts');
 
     const instance: Instance = {
@@ -58,7 +59,7 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
       cadence: loadCadence(network),
       vault: createVault(settings.WALLET_ENCRYPTION_KEY),
       log,
-      statistics: createStatistics(),
+      statistics,
       faultPoints: options.faultPoints ?? NO_FAULTS,
       now: Date.now,
     };

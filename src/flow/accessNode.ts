@@ -70,6 +70,8 @@ export interface AccessNode {
   /** flow-mainnet, flow-testnet or flow-emulator. */
   chainId(): Promise<string>;
   latestSealedBlock(): Promise<Block>;
+  /** The height of the block with this id. Throws `data` where the node has no such block, as one that lags. */
+  heightOf(blockId: string): Promise<number>;
   /** Null when there is no such account. */
   account(address: string): Promise<ChainAccount | null>;
   /** Runs a script at the latest sealed block and decodes its answer. Throws `computation` or `chain-state` when it fails. */
@@ -77,7 +79,7 @@ export interface AccessNode {
   /** Broadcasts the body as it is. Sending twice is harmless. An error is never evidence that it was not accepted. */
   send(transaction: SignedTransaction, options?: { readonly priority?: number }): Promise<void>;
   result(txId: string): Promise<TransactionResult>;
-  /** Both ends included; at most 250 blocks. */
+  /** Both ends included; at most 250 blocks. Throws `network` where the answer leaves out a block: nodes cut a range at their own head without a word. */
   eventsInRange(type: string, from: number, to: number): Promise<RangeEvent[]>;
   /** Ends calls in flight; later ones are refused. */
   close(): void;
@@ -111,6 +113,12 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       const [block] = await ask(BlocksAnswer, { kind: 'read', path: '/v1/blocks?height=sealed' });
       if (block === undefined) throw new AppError('data', 'the access node knows no sealed block', { where });
       return { id: block.header.id, height: block.header.height, timestamp: block.header.timestamp };
+    },
+
+    async heightOf(blockId) {
+      const [block] = await ask(BlocksAnswer, { kind: 'read', path: `/v1/blocks/${blockId}` });
+      if (block === undefined) throw new AppError('data', `the access node knows no block ${blockId}`, { where });
+      return block.header.height;
     },
 
     async account(address) {
@@ -165,6 +173,8 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       if (to < from || to - from >= MAX_EVENT_RANGE) throw new AppError('internal', `a range of events has 1 to ${MAX_EVENT_RANGE} blocks, not ${to - from + 1}`);
       const query = new URLSearchParams({ type, start_height: `${from}`, end_height: `${to}` });
       const blocks = await ask(EventsAnswer, { kind: 'event', path: `/v1/events?${query.toString()}` });
+      const answered = new Set(blocks.map((block) => block.block_height)).size;
+      if (answered !== to - from + 1) throw new AppError('network', `the access node answered for ${answered} of ${to - from + 1} blocks from ${from}`, { where });
       const events = blocks.flatMap((block) => block.events.map(async (event) => ({ ...(await decodeEvent(event)), height: block.block_height, txId: event.transaction_id })));
       return Promise.all(events);
     },

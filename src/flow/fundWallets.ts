@@ -49,15 +49,19 @@ export async function buildFundWallets(options: FundWalletsOptions): Promise<Sig
 
 const TokensDeposited = z.object({ amount: z.string().transform(parseAmount), to: z.string().nullable() });
 
+/** The full type of FlowToken's deposit event: a contract of the same name elsewhere can emit what it likes. Throws `usage` where flow.json names no FlowToken. */
+export function depositEventType(network: { readonly contracts: Readonly<Record<string, string>> }): string {
+  const flowToken = network.contracts['FlowToken'];
+  if (flowToken === undefined) throw new AppError('usage', 'FlowToken has no address', { where: 'flow.json' });
+  return `A.${bareAddress(flowToken)}.FlowToken.TokensDeposited`;
+}
+
 /**
  * Who got FLOW, from a sealed transaction's events; a wallet that was passed over is missing. Other deposits of the transaction
  * (the fee's, an account's minimum balance) are among them: look up the addresses that were meant.
  */
 export function readDeposits(events: readonly ChainEvent[], network: { readonly contracts: Readonly<Record<string, string>> }): Deposit[] {
-  const flowToken = network.contracts['FlowToken'];
-  if (flowToken === undefined) throw new AppError('usage', 'FlowToken has no address', { where: 'flow.json' });
-  // The full type: a contract of the same name elsewhere can emit what it likes.
-  const type = `A.${bareAddress(flowToken)}.FlowToken.TokensDeposited`;
+  const type = depositEventType(network);
   return events
     .filter((event) => event.type === type)
     .map((event) => parseShape(TokensDeposited, event.data, event.type))

@@ -1,49 +1,86 @@
 import { AppError, toAppError } from '../errors.js';
+import type { AccountKey } from '../flow/accessNode.js';
 import { formatAmount } from '../flow/amount.js';
 import type { Funder } from '../flow/network.js';
-import { setRotation } from '../journal/slots.js';
+import type { Db } from '../journal/pool.js';
+import { keyIndexesOf, registerSlots, setRotation } from '../journal/slots.js';
 import type { Instance } from './instance.js';
 
 /** A funder that can't pay for this many full batches leaves the rotation. */
 const BATCHES_IN_RESERVE = 2n;
 const MEMBERS_OF_A_BATCH = 25n;
 
-/** Compares a funder with the chain. Throws `usage` where the account or its key is missing there. */
-async function readFunder(instance: Pick<Instance, 'node'>, funder: Funder): Promise<bigint> {
+/** Below this a funder leaves the rotation, in 10^-8 FLOW. */
+export const lowWaterMark = (fundingAmount: bigint): bigint => BATCHES_IN_RESERVE * MEMBERS_OF_A_BATCH * fundingAmount;
+
+/** What is wrong with a funder's key on chain; null where it can sign. */
+export function faultOfKey(funder: Funder, key: AccountKey | undefined): string | null {
+  if (key === undefined) return 'missing';
+  if (key.revoked) return 'revoked';
+  return key.publicKey === funder.signer.publicKey ? null : 'another one';
+}
+
+/** A funder as the chain has it. Throws `usage` where there is no such account. */
+async function readFunder(instance: Pick<Instance, 'node'>, funder: Funder) {
   const account = await instance.node.account(funder.address);
-  const where = `funding account ${funder.name} (${funder.address})`;
-  if (account === null) throw new AppError('usage', 'does not exist on chain', { where, mend: 'correct its address in flow.json, or take it out of FUNDING_ACCOUNTS' });
-  for (const index of funder.keyIndexes) {
-    const key = account.keys.find((candidate) => candidate.index === index);
-    if (key === undefined || key.revoked || key.publicKey !== funder.signer.publicKey) {
-      throw new AppError('usage', `its key ${index} on chain is ${key === undefined ? 'missing' : key.revoked ? 'revoked' : 'another one'}`, { where, mend: 'point its key file in flow.json at the key that the account has' });
-    }
-  }
-  return account.balance;
+  if (account === null) throw new AppError('usage', 'does not exist on chain', { where: describe(funder), mend: 'correct its address in flow.json, or take it out of FUNDING_ACCOUNTS' });
+  const faultAt = (index: number): string | null => {
+    const fault = faultOfKey(funder, account.keys.find((key) => key.index === index));
+    return fault === null ? null : `its key ${index} on chain is ${fault}`;
+  };
+  return { balance: account.balance, faultAt };
 }
 
-/** At start: every funder must exist with its keys; throws on the first that doesn't. */
+const describe = (funder: Funder): string => `funding account ${funder.name} (${funder.address})`;
+
+/** At start: every funder must exist with the keys that flow.json names; throws on the first that doesn't. */
 export async function requireFunders(instance: Pick<Instance, 'node' | 'network'>): Promise<void> {
-  await Promise.all(instance.network.funders.map((funder) => readFunder(instance, funder)));
+  await Promise.all(
+    instance.network.funders.map(async (funder) => {
+      const { faultAt } = await readFunder(instance, funder);
+      const fault = funder.keyIndexes.map(faultAt).find((found) => found !== null);
+      if (fault != null) throw new AppError('usage', fault, { where: describe(funder), mend: 'point its key file in flow.json at the key that the account has' });
+    }),
+  );
 }
 
-/** In each sweep: a funder too poor for two batches leaves the rotation and says so; one that was refilled comes back. */
-export async function checkFunders(instance: Instance, signal: AbortSignal): Promise<void> {
-  const { settings, network, journal, log } = instance;
-  const lowWater = BATCHES_IN_RESERVE * MEMBERS_OF_A_BATCH * settings.FLOW_FUNDING_AMOUNT;
-  for (const funder of network.funders) {
-    if (signal.aborted) return;
+/** Makes sure that each key that flow.json names has its slot. */
+export async function registerFunders(db: Db, network: Instance['network']): Promise<void> {
+  await registerSlots(db, network.funders.flatMap((funder) => funder.keyIndexes.map((keyIndex) => ({ address: funder.address, keyIndex }))));
+}
+
+/**
+ * Compares every slot with the chain: a funder too poor for two batches, and a key that can't sign, leave the rotation and say so; what
+ * was mended comes back. Returns how many slots' standing changed.
+ */
+export async function checkFunders(instance: Instance, signal: AbortSignal): Promise<number> {
+  let changed = 0;
+  for (const funder of instance.network.funders) {
+    if (signal.aborted) break;
     try {
-      const balance = await readFunder(instance, funder);
-      const isLow = balance < lowWater;
-      await setRotation(journal, funder.address, isLow ? `below ${formatAmount(lowWater)} FLOW` : null);
-      if (isLow) log.error({ funder: funder.name, balance: formatAmount(balance), lowWater: formatAmount(lowWater), mend: 'send FLOW to it' }, 'funder is low and leaves the rotation');
+      changed += await checkFunder(instance, funder);
     } catch (thrown) {
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       const error = toAppError(thrown);
       // Only the chain's own word takes it out; a node that doesn't answer says nothing about it.
-      if (error.kind === 'usage') await setRotation(journal, funder.address, error.message);
-      log.error({ funder: funder.name, kind: error.kind, reason: error.message, mend: error.mend }, 'funder not usable');
+      if (error.kind === 'usage') changed += await setRotation(instance.journal, funder.address, error.message);
+      instance.log.error({ funder: funder.name, kind: error.kind, reason: error.message, mend: error.mend }, 'funder not usable');
     }
   }
+  return changed;
+}
+
+async function checkFunder(instance: Instance, funder: Funder): Promise<number> {
+  const { settings, journal, log } = instance;
+  const lowWater = lowWaterMark(settings.FLOW_FUNDING_AMOUNT);
+  const { balance, faultAt } = await readFunder(instance, funder);
+  const isLow = balance < lowWater;
+  let changed = 0;
+  for (const keyIndex of await keyIndexesOf(journal, funder.address)) {
+    changed += await setRotation(journal, funder.address, isLow ? `below ${formatAmount(lowWater)} FLOW` : faultAt(keyIndex), keyIndex);
+  }
+  if (changed === 0) return 0;
+  if (isLow) log.error({ funder: funder.name, balance: formatAmount(balance), lowWater: formatAmount(lowWater), mend: 'send FLOW to it' }, 'funder is low and leaves the rotation');
+  else log.info({ funder: funder.name, balance: formatAmount(balance), slots: changed }, "funder's slots compared with the chain");
+  return changed;
 }

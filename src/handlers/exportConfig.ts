@@ -69,6 +69,7 @@ export function createConfigExport(instance: Instance): ConfigExport {
     cursor = account.assignment;
     const isKnown = typeof entry === 'object' && entry !== null && 'address' in entry && entry.address === account.address;
     if (!isKnown) {
+      await instance.faultPoints.at('assigned');
       if (settings.pkeyFiles && !(await writeKey(account))) return;
       content.accounts[account.authId] = toEntry(account.authId, account.address);
       pending += 1;
@@ -93,6 +94,7 @@ export function createConfigExport(instance: Instance): ConfigExport {
     clearTimeout(quiet);
     if (pending === 0) return;
     await writeFlowProduction(path, content);
+    await instance.faultPoints.at('files written');
     log.debug({ entries: Object.keys(content.accounts).length, added: pending }, 'configuration written');
     pending = 0;
   };

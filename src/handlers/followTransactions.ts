@@ -4,7 +4,7 @@ import type { Block } from '../flow/accessNode.js';
 import type { LiveTransaction } from '../journal/transactions.js';
 import type { Instance } from './instance.js';
 import { retryDelayMs } from './retryPolicy.js';
-import type { Settler } from './settleCreation.js';
+import type { Settlers } from './settler.js';
 
 /** Pause between looks at the sealed height while something is unsealed. A fifth of a second is lost at most. */
 const POLL_MS = 200;
@@ -25,6 +25,8 @@ export interface TransactionFollower {
   referenceBlock(): Promise<Block>;
   /** The ids of what is not settled yet. */
   unsettled(): string[];
+  /** Looks once at everything that is followed, by the sealed height as it is now. */
+  poll(): Promise<void>;
   /** Stops looking. What is unsettled stays in the journal, for the next instance. */
   stop(): void;
 }
@@ -37,13 +39,22 @@ interface Followed {
   busy: boolean;
 }
 
+export interface FollowerOptions {
+  readonly maySend: () => boolean;
+  /** Called after each end was recorded. */
+  readonly onSettled: () => void;
+  /** Pause between looks while something is unsealed, in milliseconds. Default 200; null: only {@link TransactionFollower.poll} looks. */
+  readonly everyMs?: number | null;
+}
+
 /**
  * Follows every unsealed transaction of this instance: broadcasts its bytes, again while it shows no sign of life, polls the
  * sealed height once for all, and asks for results only when that has moved. An error answer to a broadcast is never
- * evidence: nodes lag and lie. `onSettled` is called after each end was recorded; while `maySend` is false nothing is broadcast.
+ * evidence: nodes lag and lie. While `maySend` is false nothing is broadcast.
  */
-export function createFollower(instance: Instance, settler: Settler, options: { maySend: () => boolean; onSettled: () => void }): TransactionFollower {
-  const { node, log, statistics } = instance;
+export function createFollower(instance: Instance, settlers: Settlers, options: FollowerOptions): TransactionFollower {
+  const { node, log, statistics, faultPoints, now } = instance;
+  const everyMs = options.everyMs === undefined ? POLL_MS : options.everyMs;
   const followed = new Map<string, Followed>();
   const limit = pLimit(CONCURRENCY);
   let latest: { block: Block; readAt: number } | null = null;
@@ -56,20 +67,22 @@ export function createFollower(instance: Instance, settler: Settler, options: { 
   const readLatest = async (): Promise<Block> => {
     const block = await node.latestSealedBlock();
     // A node that answers with a lower height than before lags: its answers about results are as old.
-    if (latest === null || block.height >= latest.block.height) latest = { block, readAt: Date.now() };
+    if (latest === null || block.height >= latest.block.height) latest = { block, readAt: now() };
     return block;
   };
 
   const broadcast = async (entry: Followed): Promise<void> => {
     if (!options.maySend()) return;
     entry.broadcasts += 1;
-    entry.nextBroadcastAt = Date.now() + Math.min(REBROADCAST_CAP_MS, REBROADCAST_FIRST_MS * 2 ** (entry.broadcasts - 1));
+    entry.nextBroadcastAt = now() + Math.min(REBROADCAST_CAP_MS, REBROADCAST_FIRST_MS * 2 ** (entry.broadcasts - 1));
+    await faultPoints.at('before send');
     try {
       await node.send(entry.transaction);
       statistics.transactionsSent += 1;
+      await faultPoints.at('after send');
     } catch (thrown) {
       const error = toAppError(thrown);
-      entry.nextBroadcastAt = Date.now() + Math.max(POLL_MS, retryDelayMs(error, entry.broadcasts));
+      entry.nextBroadcastAt = now() + Math.max(POLL_MS, retryDelayMs(error, entry.broadcasts));
       log.warn({ txId: entry.transaction.id, kind: error.kind, reason: error.message }, 'broadcast not confirmed');
     }
   };
@@ -77,22 +90,29 @@ export function createFollower(instance: Instance, settler: Settler, options: { 
   const lookAt = async (entry: Followed, sealedHeight: number): Promise<void> => {
     const { transaction } = entry;
     const result = await node.result(transaction.id);
+    const settler = settlers[transaction.kind];
     if (result.status === 'sealed') {
-      await finish(entry, () => (result.failed === null ? settler.sealed(transaction, result.events, sealedHeight) : settler.failed(transaction, result.failed, result.events, sealedHeight)));
+      await faultPoints.at('sealed');
+      // The block's own height, from its id: the sealed height was read before the result and can lie below it.
+      if (result.blockId === null) throw new AppError('network', 'a sealed result names no block', { where: 'access node' });
+      const height = await node.heightOf(result.blockId);
+      await finish(entry, () => (result.failed === null ? settler.sealed(transaction, result.events, height) : settler.failed(transaction, result.failed, result.events, height)));
       return;
     }
+    await faultPoints.at('before seal');
     const isAlive = result.status === 'finalized' || result.status === 'executed';
     if (!isAlive && sealedHeight > transaction.referenceHeight + transaction.expiryBlocks + GIVE_UP_MARGIN) {
       await finish(entry, () => settler.giveUp(transaction));
       return;
     }
-    if (!isAlive && Date.now() >= entry.nextBroadcastAt) await broadcast(entry);
+    if (!isAlive && now() >= entry.nextBroadcastAt) await broadcast(entry);
   };
 
   /** Ends following once the end is recorded; an end that can't be told yet (false) is looked at again. */
   const finish = async (entry: Followed, record: () => Promise<boolean>): Promise<void> => {
     const { transaction } = entry;
     if (!(await record())) return;
+    await faultPoints.at('settled');
     // Taken over again meanwhile: what was recorded carried the older epoch and changed no row.
     if (entry.transaction !== transaction) return;
     followed.delete(transaction.id);
@@ -123,7 +143,7 @@ export function createFollower(instance: Instance, settler: Settler, options: { 
       const hasMoved = height > lookedAtHeight;
       lookedAtHeight = Math.max(height, lookedAtHeight);
       if (hasMoved) await Promise.all([...followed.values()].map((entry) => guard(entry, () => lookAt(entry, height))));
-      else await Promise.all([...followed.values()].filter((entry) => Date.now() >= entry.nextBroadcastAt).map((entry) => guard(entry, () => lookAt(entry, height))));
+      else await Promise.all([...followed.values()].filter((entry) => entry.failures > 0 || now() >= entry.nextBroadcastAt).map((entry) => guard(entry, () => lookAt(entry, height))));
     } catch (thrown) {
       const error = toAppError(thrown);
       log.debug({ kind: error.kind, reason: error.message }, 'sealed height not read');
@@ -134,9 +154,9 @@ export function createFollower(instance: Instance, settler: Settler, options: { 
   };
 
   const schedule = (): void => {
-    if (stopped || followed.size === 0) return;
+    if (stopped || followed.size === 0 || everyMs === null) return;
     clearTimeout(timer);
-    timer = setTimeout(() => void poll(), POLL_MS);
+    timer = setTimeout(() => void poll(), everyMs);
   };
 
   return {
@@ -153,12 +173,13 @@ export function createFollower(instance: Instance, settler: Settler, options: { 
       schedule();
     },
     async referenceBlock() {
-      if (latest !== null && Date.now() - latest.readAt < REFERENCE_MAX_AGE_MS) return latest.block;
+      if (latest !== null && now() - latest.readAt < REFERENCE_MAX_AGE_MS) return latest.block;
       await readLatest();
       if (latest === null) throw new AppError('network', 'no sealed block known', { where: 'access node' });
       return (latest as { block: Block }).block;
     },
     unsettled: () => [...followed.keys()],
+    poll,
     stop() {
       stopped = true;
       clearTimeout(timer);

@@ -1,14 +1,14 @@
-import { AppError, toAppError } from '../errors.js';
+import { toAppError, type AppError } from '../errors.js';
 import { buildCreateAccounts } from '../flow/createAccounts.js';
 import { generateKeyPair } from '../flow/keys.js';
 import { prepareAccounts, readDemand, releaseUnused, type Demand, type NewKey, type PreparedAccount } from '../journal/demand.js';
 import { leaseSlot, releaseSlot, type Slot } from '../journal/slots.js';
 import { isSchemaMissing } from '../journal/sqlErrors.js';
-import { recordCreation } from '../journal/transactions.js';
 import type { BatchSize } from './batchSize.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
 import { retryDelayMs } from './retryPolicy.js';
+import { submitTransaction } from './submitTransaction.js';
 
 /** A pool that is only short, with nobody waiting, is filled when this long has passed without a sign-up. */
 const QUIET_MS = 10_000;
@@ -53,7 +53,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     if (demand.demand <= 0) return 0;
     if (demand.waiting > demand.free + demand.beingMade) return demand.demand;
     const half = Math.min(options.batchSize.current(), settings.POOL_SIZE) / 2;
-    return demand.demand >= half || Date.now() - lastSignUp >= QUIET_MS ? demand.demand : 0;
+    return demand.demand >= half || instance.now() - lastSignUp >= QUIET_MS ? demand.demand : 0;
   };
 
   const makeKeys = (count: number): Promise<NewKey[]> =>
@@ -64,39 +64,14 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       }),
     );
 
-  const sequenceNumberOf = async (slot: Slot): Promise<number> => {
-    if (slot.sequenceNumber !== null) return slot.sequenceNumber;
-    const account = await instance.node.account(slot.address);
-    const key = account?.keys.find((candidate) => candidate.index === slot.keyIndex);
-    if (key === undefined) throw new AppError('data', `key ${slot.keyIndex} is not on chain`, { where: `funding account ${slot.address}` });
-    return key.sequenceNumber;
-  };
-
-  const signAndRecord = async (slot: Slot, accounts: readonly PreparedAccount[]): Promise<void> => {
-    const funder = network.funders.find((candidate) => candidate.address === slot.address);
-    if (funder === undefined) throw new Error(`no signer for ${slot.address}`);
-    const [sequenceNumber, reference] = await Promise.all([sequenceNumberOf(slot), options.follower.referenceBlock()]);
-    const transaction = await buildCreateAccounts({
-      network,
-      cadence: instance.cadence,
-      slot: { address: slot.address, keyIndex: slot.keyIndex, sequenceNumber },
-      signer: funder.signer,
-      reference,
-      publicKeys: accounts.map((account) => account.publicKey),
-      fundingAmount: settings.FLOW_FUNDING_AMOUNT,
-    });
-    const live = await recordCreation(journal, {
-      instanceId: instance.id,
+  const submit = (slot: Slot, accounts: readonly PreparedAccount[]) =>
+    submitTransaction(instance, options.follower, {
+      kind: 'create',
       slot,
-      transaction,
-      sequenceNumber,
-      referenceHeight: reference.height,
-      expiryBlocks: settings.TRANSACTION_EXPIRY,
-      accountIds: accounts.map((account) => account.id),
+      members: accounts.map((account) => ({ accountId: account.id })),
+      build: (signing) =>
+        buildCreateAccounts({ network, cadence: instance.cadence, ...signing, publicKeys: accounts.map((account) => account.publicKey), fundingAmount: settings.FLOW_FUNDING_AMOUNT }),
     });
-    log.info({ txId: live.id, accounts: accounts.length, slot: `${slot.address}/${slot.keyIndex}` }, 'creation recorded');
-    options.follower.follow(live);
-  };
 
   /** Something went wrong before the record, so nothing was sent: what is held is given up, at the next look if not now. */
   const giveBack = async (error: AppError): Promise<void> => {
@@ -126,7 +101,8 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
         await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
         return false;
       }
-      await signAndRecord(slot, accounts);
+      await instance.faultPoints.at('key stored');
+      await submit(slot, accounts);
       failures = 0;
       return true;
     } catch (thrown) {
@@ -142,7 +118,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       while (options.mayWork() && (await startOne()));
     },
     noteSignUp() {
-      lastSignUp = Date.now();
+      lastSignUp = instance.now();
     },
     stop: () => clearTimeout(timer),
   };

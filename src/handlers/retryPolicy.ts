@@ -1,36 +1,44 @@
 import type { AppError, ErrorKind } from '../errors.js';
 
+/** Whose fault a failed transaction can be: one of its members', its slot's key, the account that pays, or nobody's. */
+export type Blame = 'member' | 'slot' | 'funder' | 'nobody';
+
+interface Common {
+  readonly solution: string;
+  readonly blames: Blame;
+}
+
 /**
  * What follows from a failure: try again after a pause that doubles from `firstMs` up to `capMs` (full jitter), or wait for an operator.
  * `firstMs` 0: the first time at once, then as from 125 ms.
  */
 export type RetryPolicy =
-  | { readonly action: 'retry'; readonly firstMs: number; readonly capMs: number; readonly solution: string }
-  | { readonly action: 'park'; readonly solution: string };
+  | ({ readonly action: 'retry'; readonly firstMs: number; readonly capMs: number } & Common)
+  | ({ readonly action: 'park' } & Common);
 
 /** The policy for each kind of error: the one place that decides. */
 export function retryPolicy(kind: ErrorKind): RetryPolicy {
   switch (kind) {
     case 'rate-limit':
-      return { action: 'retry', firstMs: 1_000, capMs: 30_000, solution: 'lower SCRIPT_RPS, TRANSACTION_RPS, EVENT_RPS or READ_RPS, or use an access node of your own' };
+      return { action: 'retry', firstMs: 1_000, capMs: 30_000, blames: 'nobody', solution: 'lower SCRIPT_RPS, TRANSACTION_RPS, EVENT_RPS or READ_RPS, or use an access node of your own' };
     case 'network':
-      return { action: 'retry', firstMs: 250, capMs: 15_000, solution: 'check that the peer is up and reachable from here' };
+      return { action: 'retry', firstMs: 250, capMs: 15_000, blames: 'nobody', solution: 'check that the peer is up and reachable from here' };
     case 'sequence':
-      return { action: 'retry', firstMs: 0, capMs: 1_000, solution: "nothing to do: the number is read again; if it recurs, something else signs with the funder's key" };
+      return { action: 'retry', firstMs: 0, capMs: 1_000, blames: 'nobody', solution: "nothing to do: the number is read again; if it recurs, something else signs with the funder's key" };
     case 'expired':
-      return { action: 'retry', firstMs: 0, capMs: 5_000, solution: 'nothing to do: a newer reference block is taken' };
+      return { action: 'retry', firstMs: 0, capMs: 5_000, blames: 'nobody', solution: 'nothing to do: a newer reference block is taken' };
     case 'computation':
-      return { action: 'retry', firstMs: 0, capMs: 1_000, solution: 'nothing to do: the batch is made smaller' };
+      return { action: 'retry', firstMs: 0, capMs: 1_000, blames: 'member', solution: 'nothing to do: the batch is made smaller' };
     case 'funds':
-      return { action: 'retry', firstMs: 5_000, capMs: 300_000, solution: 'send FLOW to the funding account' };
+      return { action: 'retry', firstMs: 5_000, capMs: 300_000, blames: 'funder', solution: 'send FLOW to the funding account' };
     case 'data':
-      return { action: 'park', solution: 'the value named in the error must be mended by hand' };
+      return { action: 'park', blames: 'slot', solution: 'the value named in the error must be mended by hand' };
     case 'chain-state':
-      return { action: 'park', solution: 'look at the transaction on chain; retry when its cause is mended' };
+      return { action: 'park', blames: 'member', solution: 'look at the transaction on chain; when its cause is mended: wallet-sync retry ID' };
     case 'usage':
-      return { action: 'park', solution: 'mend the setting that the error names and start again' };
+      return { action: 'park', blames: 'nobody', solution: 'mend the setting that the error names and start again' };
     case 'internal':
-      return { action: 'park', solution: 'please report it with its log lines' };
+      return { action: 'park', blames: 'nobody', solution: 'please report it with its log lines' };
   }
 }
 

@@ -10,12 +10,14 @@ export interface Statistics {
   signals: Record<string, number>;
   /** How each source last reported itself. */
   sources: Record<string, { state: string; reason: string | null }>;
+  /** How the access node last answered; null before its first answer. */
+  accessNode: { state: string; reason: string | null; since: string } | null;
   lastError: { kind: string; message: string; at: string } | null;
 }
 
 /** All zero. */
 export function createStatistics(): Statistics {
-  return { assigned: 0, deliveredBy: {}, accountsMade: 0, transactionsSent: 0, transactionsSealed: 0, transactionsFailed: 0, sweeps: 0, signals: {}, sources: {}, lastError: null };
+  return { assigned: 0, deliveredBy: {}, accountsMade: 0, transactionsSent: 0, transactionsSealed: 0, transactionsFailed: 0, sweeps: 0, signals: {}, sources: {}, accessNode: null, lastError: null };
 }
 
 /** Adds to one of the counts by name. */

@@ -45,8 +45,3 @@ export async function saveCycle(db: Db, cycle: { id: number; counters: Counters;
     [cycle.id, cycle.lastUser, cycle.ended, ...names.map((name) => cycle.counters[name])],
   );
 }
-
-/** Takes the sweep's lock for the transaction of `db`; false where another instance sweeps. */
-export async function tryToSweep(db: Db): Promise<boolean> {
-  return (await queryOne(db, z.object({ granted: z.boolean() }), 'select pg_try_advisory_xact_lock(7420031551004) as granted')).granted;
-}

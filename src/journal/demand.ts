@@ -49,8 +49,8 @@ export async function prepareAccounts(journal: Journal, request: PrepareRequest)
     await db.query('select pg_advisory_xact_lock(7420031551003)');
     const wanted = Math.min(request.maxAccounts, request.decide(await readDemand(db, request.poolSize)));
     if (wanted <= 0) return [];
-    const taken = await takeStranded(db, request.instanceId, wanted);
-    const keys = await request.makeKeys(wanted - taken.length);
+    const { accounts: taken, areBounded } = await takeStranded(db, request.instanceId, wanted);
+    const keys = areBounded ? [] : await request.makeKeys(wanted - taken.length);
     if (keys.length === 0) return taken;
     const stored = await queryRows(
       db,
@@ -67,22 +67,30 @@ export async function prepareAccounts(journal: Journal, request: PrepareRequest)
 const preparedRow = z.object({ id: z.number(), public_key: z.string() });
 const toPrepared = (row: z.output<typeof preparedRow>): PreparedAccount => ({ id: row.id, publicKey: row.public_key });
 
-/** Prepared accounts whose instance is dead, or that were given up ({@link releaseUnused}), keep their key and are used first. */
-async function takeStranded(db: Db, instanceId: string, count: number): Promise<PreparedAccount[]> {
+/**
+ * Prepared accounts whose instance is dead, or that were given up ({@link releaseUnused}), keep their key and are used first. Those
+ * with a bound on their batch come before all, the tightest bound first, and among themselves: so a batch that one member spoils is
+ * split until that member stands alone, and nobody else is drawn in.
+ */
+async function takeStranded(db: Db, instanceId: string, count: number): Promise<{ accounts: PreparedAccount[]; areBounded: boolean }> {
   const rows = await queryRows(
     db,
-    preparedRow,
-    `update wallet_sync.account a set prepared_by = $1
-     where a.id in (
-       select p.id from wallet_sync.account p
+    preparedRow.extend({ batch_max: z.number().nullable() }),
+    `with stranded as materialized (
+       select p.id, p.batch_max from wallet_sync.account p
        where p.state = 'prepared' and not exists (
          select from wallet_sync.instance i
          where i.id = p.prepared_by and i.stopped_at is null and i.seen_at > clock_timestamp() - make_interval(secs => $3::double precision / 1000))
-       order by p.id limit $2 for update skip locked)
-     returning a.id, a.public_key`,
+     ), tightest as (select min(batch_max) as batch_max from stranded)
+     update wallet_sync.account a set prepared_by = $1
+     where a.id in (
+       select p.id from wallet_sync.account p join stranded s on s.id = p.id, tightest t
+       where p.state = 'prepared' and (t.batch_max is null or s.batch_max = t.batch_max)
+       order by p.id limit least($2, (select batch_max from tightest)) for update of p skip locked)
+     returning a.id, a.public_key, a.batch_max`,
     [instanceId, count, INSTANCE_LEASE_MS],
   );
-  return rows.map(toPrepared);
+  return { accounts: rows.map(toPrepared), areBounded: rows.some((row) => row.batch_max !== null) };
 }
 
 /**

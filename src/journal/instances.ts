@@ -6,12 +6,16 @@ import { queryRows } from './pool.js';
 /** An instance not seen for this long is dead: its prepared accounts, slots and live transactions are taken over. */
 export const INSTANCE_LEASE_MS = 10_000;
 
-/** Says that this process lives, and renews its leases on slots. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. */
+/** Says that this process lives, and renews its leases on slots and on the sweep. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. */
 export async function heartbeat(db: Db, instanceId: string, statistics: unknown): Promise<void> {
   await db.query(
     `with seen as (
       insert into wallet_sync.instance (id, host, pid, statistics) values ($1, $4, $5, $3)
       on conflict (id) do update set seen_at = clock_timestamp(), statistics = excluded.statistics
+    ), swept as (
+      -- A step of the sweep that holds the row renews the lease itself.
+      update wallet_sync.sweeper set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
+      where only_row in (select only_row from wallet_sync.sweeper where leased_by = $1 and lease_until > clock_timestamp() for update skip locked)
     )
     update wallet_sync.slot set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
     where leased_by = $1 and lease_until > clock_timestamp()`,
@@ -24,6 +28,8 @@ export async function stopInstance(db: Db, instanceId: string, statistics: unkno
   await db.query(
     `with gone as (
       update wallet_sync.instance set stopped_at = clock_timestamp(), awake_until = null, statistics = $2 where id = $1
+    ), swept as (
+      update wallet_sync.sweeper set leased_by = null, lease_until = null where leased_by = $1
     )
     update wallet_sync.slot set leased_by = null, lease_until = null where leased_by = $1`,
     [instanceId, JSON.stringify(statistics)],

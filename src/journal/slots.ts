@@ -64,7 +64,23 @@ export async function releaseSlot(db: Db, instanceId: string, slot: Slot, nextSe
   );
 }
 
-/** Takes a funder's slots out of rotation with a reason, or (null) back in. */
-export async function setRotation(db: Db, address: string, outOfRotation: string | null): Promise<void> {
-  await db.query('update wallet_sync.slot set out_of_rotation = $2 where address = $1 and out_of_rotation is distinct from $2', [address, outOfRotation]);
+/** Takes a funder's slots, or one of them, out of rotation with a reason, or (null) back in. Returns how many that changed. */
+export async function setRotation(db: Db, address: string, outOfRotation: string | null, keyIndex?: number): Promise<number> {
+  const changed = await db.query(
+    'update wallet_sync.slot set out_of_rotation = $2 where address = $1 and out_of_rotation is distinct from $2 and ($3::integer is null or key_index = $3)',
+    [address, outOfRotation, keyIndex ?? null],
+  );
+  return changed.rowCount ?? 0;
+}
+
+/** The key indexes of a funder's slots: flow.json's, and those added later. */
+export async function keyIndexesOf(db: Db, address: string): Promise<number[]> {
+  const rows = await queryRows(db, z.object({ key_index: z.number() }), 'select key_index from wallet_sync.slot where address = $1 order by key_index', [address]);
+  return rows.map((row) => row.key_index);
+}
+
+/** Whether any slot of these funders is out of rotation. */
+export async function anyOutOfRotation(db: Db, addresses: readonly string[]): Promise<boolean> {
+  const { rows } = await db.query('select exists (select from wallet_sync.slot where address = any($1) and out_of_rotation is not null) as is_out', [addresses]);
+  return rows[0]?.['is_out'] === true;
 }

@@ -28,6 +28,7 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   '55P03': TOO_SLOW, // lock_not_available: lock_timeout
   '53300': { kind: 'network', mend: 'let fewer clients connect, or raise max_connections' }, // too_many_connections
   '25006': RECONNECT, // read_only_sql_transaction: a standby answers, as in a failover
+  WS007: { kind: 'data', mend: 'nothing to do: the next sweep reads the balance again' }, // guard_member: a deposit came after the balance was read
   '08': RECONNECT, // connection exceptions
   '57': RECONNECT, // operator intervention: shutting down, starting up, terminated
   '53': RECONNECT, // insufficient resources

@@ -4,7 +4,8 @@ import { INSTANCE_LEASE_MS } from './instances.js';
 import { queryRows, type Db, type Journal } from './pool.js';
 import type { Slot } from './slots.js';
 
-export type TransactionKind = 'create' | 'fund' | 'repair' | 'add-keys';
+export const TRANSACTION_KINDS = ['create', 'fund', 'add-keys'] as const;
+export type TransactionKind = (typeof TRANSACTION_KINDS)[number];
 
 /** A signed transaction that is not settled yet, as it is stored. */
 export interface LiveTransaction {
@@ -19,9 +20,10 @@ export interface LiveTransaction {
   readonly createdAt: Date;
 }
 
-const liveRow = z.object({
+/** A row of wallet_sync.transaction, as far as its life needs it. */
+export const liveRow = z.object({
   id: z.string(),
-  kind: z.enum(['create', 'fund', 'repair', 'add-keys']),
+  kind: z.enum(TRANSACTION_KINDS),
   body: z.string(),
   proposer_address: z.string(),
   proposer_key_index: z.number(),
@@ -32,7 +34,8 @@ const liveRow = z.object({
   created_at: z.date(),
 });
 
-const toLive = (row: z.output<typeof liveRow>): LiveTransaction => ({
+/** The row as handlers see it. */
+export const toLive = (row: z.output<typeof liveRow>): LiveTransaction => ({
   id: row.id,
   kind: row.kind,
   body: row.body,
@@ -43,21 +46,30 @@ const toLive = (row: z.output<typeof liveRow>): LiveTransaction => ({
   createdAt: row.created_at,
 });
 
-export interface CreationRecord {
+/** An account that a transaction serves. */
+export interface Member {
+  readonly accountId: number;
+  /** Of a funding, and only there: the block of the balance that it rests on. */
+  readonly balanceHeight?: number;
+}
+
+export interface TransactionRecord {
   readonly instanceId: string;
+  readonly kind: TransactionKind;
   readonly slot: Slot;
   readonly transaction: { readonly id: string; readonly body: string };
   readonly sequenceNumber: number;
   readonly referenceHeight: number;
   readonly expiryBlocks: number;
-  readonly accountIds: readonly number[];
+  /** Of a creation: prepared accounts of this instance, which become `submitted`. */
+  readonly members: readonly Member[];
 }
 
 /**
- * Commits a signed creation with its members, before its first broadcast; the accounts become `submitted`.
- * Throws where the slot's lease has moved on or a member is no longer ours: then it must not be broadcast.
+ * Commits a signed transaction with its members, before its first broadcast. Throws where the slot's lease has moved on, a member
+ * is no longer ours, or a funding rests on a balance that is out of date (`data`): then it must not be broadcast.
  */
-export async function recordCreation(journal: Journal, record: CreationRecord): Promise<LiveTransaction> {
+export async function recordTransaction(journal: Journal, record: TransactionRecord): Promise<LiveTransaction> {
   return journal.transaction(async (db) => {
     const rows = await queryRows(
       db,
@@ -70,157 +82,89 @@ export async function recordCreation(journal: Journal, record: CreationRecord): 
        )
        insert into wallet_sync.transaction
          (id, kind, body, proposer_address, proposer_key_index, sequence_number, reference_height, expiry_blocks, instance, epoch)
-       select $1, 'create', $2, s.address, s.key_index, $6, $7, $8, $5, s.epoch from held s
+       select $1, $11, $2, s.address, s.key_index, $6, $7, $8, $5, s.epoch from held s
        returning *`,
-      [record.transaction.id, record.transaction.body, record.slot.address, record.slot.keyIndex, record.instanceId, record.sequenceNumber, record.referenceHeight, record.expiryBlocks, record.slot.epoch, INSTANCE_LEASE_MS],
+      [record.transaction.id, record.transaction.body, record.slot.address, record.slot.keyIndex, record.instanceId, record.sequenceNumber, record.referenceHeight, record.expiryBlocks, record.slot.epoch, INSTANCE_LEASE_MS, record.kind],
     );
     const row = rows[0];
     if (row === undefined) throw new AppError('internal', 'the slot was leased to another instance meanwhile', { where: `slot ${record.slot.address}/${record.slot.keyIndex}` });
-    const submitted = await db.query(
-      `with mine as (
-         update wallet_sync.account set state = 'submitted', prepared_by = null
-         where id = any($2) and state = 'prepared' and prepared_by = $3 returning id)
-       insert into wallet_sync.member (transaction_id, account_id) select $1, id from mine`,
-      [record.transaction.id, record.accountIds, record.instanceId],
-    );
-    if (submitted.rowCount !== record.accountIds.length) throw new AppError('internal', 'a prepared account was taken by another instance meanwhile', { where: `transaction ${record.transaction.id}` });
-    return toLive(row);
+    const transaction = toLive(row);
+    if (record.kind === 'create') await submit(db, record);
+    await addMembers(db, record);
+    return transaction;
   });
 }
 
-/**
- * Takes over live transactions whose instance is dead, together with their slots and under a new epoch: from here on
- * nothing the old owner writes changes a row. Also our own that we don't follow though they are recorded: the answer to their commit was lost.
- * `following`: the ids that this instance follows.
- */
-export async function takeOverTransactions(journal: Journal, instanceId: string, following: readonly string[]): Promise<LiveTransaction[]> {
-  return journal.transaction(async (db) => {
-    const rows = await queryRows(
-      db,
-      liveRow,
-      `with stranded as (
-         select t.id, t.proposer_address, t.proposer_key_index from wallet_sync.transaction t
-         join wallet_sync.slot s on s.address = t.proposer_address and s.key_index = t.proposer_key_index
-         where t.state = 'live' and (
-           s.leased_by is null or s.lease_until < clock_timestamp()
-           or (s.leased_by = $1 and t.id <> all($3::text[]) and t.created_at < clock_timestamp() - make_interval(secs => 1.5 * $2::double precision / 1000)))
-         for update of t, s skip locked
-       ), taken as (
-         update wallet_sync.slot s
-         set leased_by = $1, epoch = s.epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
-         from stranded where s.address = stranded.proposer_address and s.key_index = stranded.proposer_key_index
-         returning s.address, s.key_index, s.epoch
-       )
-       update wallet_sync.transaction t set instance = $1, epoch = taken.epoch
-       from taken where t.state = 'live' and t.proposer_address = taken.address and t.proposer_key_index = taken.key_index
-       returning t.*`,
-      [instanceId, INSTANCE_LEASE_MS, following],
-    );
-    return rows.map(toLive);
-  });
+async function submit(db: Db, record: TransactionRecord): Promise<void> {
+  const submitted = await db.query(
+    "update wallet_sync.account set state = 'submitted', prepared_by = null where id = any($1) and state = 'prepared' and prepared_by = $2",
+    [record.members.map((member) => member.accountId), record.instanceId],
+  );
+  if (submitted.rowCount !== record.members.length) throw new AppError('internal', 'a prepared account was taken by another instance meanwhile', { where: `transaction ${record.transaction.id}` });
 }
 
-export interface SealedCreation {
+async function addMembers(db: Db, record: TransactionRecord): Promise<void> {
+  await db.query(
+    `insert into wallet_sync.member (transaction_id, account_id, balance_height)
+     select $1, m.id, m.height from unnest($2::bigint[], $3::bigint[]) as m (id, height) order by m.id`,
+    [record.transaction.id, record.members.map((member) => member.accountId), record.members.map((member) => member.balanceHeight ?? null)],
+  );
+}
+
+/** How a transaction ended, as its slot and its own row keep it. */
+export interface Ending {
   readonly instanceId: string;
   readonly transaction: LiveTransaction;
-  /** The sealed height at which the result was read: at or above the block that holds it. */
-  readonly sealedHeight: number;
-  /** From the sealed AccountKeyAdded events, by public key. */
-  readonly created: readonly { readonly publicKey: string; readonly address: string }[];
+  /** The sealed height at which the result was read: at or above the block that holds it. Null where it never sealed. */
+  readonly sealedHeight: number | null;
+  readonly error: AppError | null;
   readonly fee: bigint | null;
   readonly executionEffort: number | null;
 }
 
 /**
- * Records a sealed creation: its accounts become `free` with the addresses of the events, the slot is given back.
- * Returns how many became free; 0 where another instance has taken it over and recorded, or will record, it.
+ * Settles a transaction and gives its slot back, then runs `record` for its members, all in one SQL transaction. Null, and nothing
+ * changed, where the epoch has moved or it is settled already: another instance records, or has recorded, it.
  */
-export async function recordSealedCreation(journal: Journal, sealed: SealedCreation): Promise<number> {
+export async function settleTransaction<T>(journal: Journal, ending: Ending, record: (db: Db) => Promise<T>): Promise<T | null> {
   return journal.transaction(async (db) => {
-    const settled = await settle(db, sealed, 'sealed', null, sealed.sealedHeight, sealed.fee, sealed.executionEffort);
-    if (!settled) return 0;
-    const freed = await db.query(
-      `update wallet_sync.account a
-       set state = 'free', address = c.address, free_at = clock_timestamp(), deposit_height = $4
-       from unnest($2::text[], $3::text[]) as c (public_key, address), wallet_sync.member m
-       where a.public_key = c.public_key and m.account_id = a.id and m.transaction_id = $1 and a.state in ('submitted', 'expired')`,
-      [sealed.transaction.id, sealed.created.map((account) => account.publicKey), sealed.created.map((account) => account.address), sealed.sealedHeight],
-    );
-    await db.query('update wallet_sync.member set live = false where transaction_id = $1', [sealed.transaction.id]);
-    return freed.rowCount ?? 0;
+    if (!(await settle(db, ending))) return null;
+    const recorded = await record(db);
+    await db.query('update wallet_sync.member set live = false where transaction_id = $1', [ending.transaction.id]);
+    return recorded;
   });
 }
 
-/**
- * Records a creation that sealed as failed: nothing of it exists on chain, so its key pairs go back to `prepared`, for
- * a next transaction (invariant 1), or, with `fault`, to `failed`: their own fault, alone.
- */
-export async function recordFailedCreation(
-  journal: Journal,
-  failed: { instanceId: string; transaction: LiveTransaction; sealedHeight: number; error: AppError; fee: bigint | null; fault: boolean },
-): Promise<boolean> {
-  return journal.transaction(async (db) => {
-    const settled = await settle(db, failed, 'failed', failed.error, failed.sealedHeight, failed.fee, null);
-    if (!settled) return false;
-    await db.query(
-      `update wallet_sync.account a
-       set state = case when $2 then 'failed' else 'prepared' end::wallet_sync.account_state, prepared_by = null,
-         error_kind = $3, error = $4, solution = $5
-       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1 and a.state = 'submitted'`,
-      [failed.transaction.id, failed.fault, failed.error.kind, failed.error.message, failed.error.mend ?? null],
-    );
-    await db.query('update wallet_sync.member set live = false where transaction_id = $1', [failed.transaction.id]);
-    return true;
-  });
-}
-
-/** Records a creation that can no longer seal: its accounts become `expired` and stay watched, others are made with new keys. */
-export async function recordGivenUp(journal: Journal, given: { instanceId: string; transaction: LiveTransaction; error: AppError }): Promise<boolean> {
-  return journal.transaction(async (db) => {
-    const settled = await settle(db, given, 'given_up', given.error, null, null, null);
-    if (!settled) return false;
-    await db.query(
-      `update wallet_sync.account a set state = 'expired'
-       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1 and a.state = 'submitted'`,
-      [given.transaction.id],
-    );
-    await db.query('update wallet_sync.member set live = false where transaction_id = $1', [given.transaction.id]);
-    return true;
-  });
-}
-
-/** Settles the transaction and gives its slot back; false where the epoch has moved or it is settled already. */
-async function settle(
-  db: Db,
-  owned: { instanceId: string; transaction: LiveTransaction },
-  state: 'sealed' | 'failed' | 'given_up',
-  error: AppError | null,
-  sealedHeight: number | null,
-  fee: bigint | null,
-  executionEffort: number | null,
-): Promise<boolean> {
-  const { transaction } = owned;
+async function settle(db: Db, ending: Ending): Promise<boolean> {
+  const { transaction, error, sealedHeight, fee } = ending;
+  const state = sealedHeight === null ? 'given_up' : error === null ? 'sealed' : 'failed';
   // A failed transaction raises the sequence number all the same, except where the number itself was wrong (facts: 27 -> 28, 28 -> 29).
   const known = state !== 'given_up' && error?.kind !== 'sequence';
   const settled = await db.query(
     `update wallet_sync.transaction
      set state = $4::wallet_sync.transaction_state, settled_at = clock_timestamp(), sealed_height = $5, fee = $6, execution_effort = $7, error_kind = $8, error = $9
      where id = $1 and state = 'live' and instance = $2 and epoch = $3`,
-    [transaction.id, owned.instanceId, transaction.slot.epoch, state, sealedHeight, fee === null ? null : fee.toString(), executionEffort, error?.kind ?? null, error?.message ?? null],
+    [transaction.id, ending.instanceId, transaction.slot.epoch, state, sealedHeight, fee === null ? null : fee.toString(), ending.executionEffort, error?.kind ?? null, error?.message ?? null],
   );
   if (settled.rowCount !== 1) return false;
   await db.query(
     `update wallet_sync.slot set leased_by = null, lease_until = null, sequence_number = $5
      where address = $1 and key_index = $2 and leased_by = $3 and epoch = $4`,
-    [transaction.slot.address, transaction.slot.keyIndex, owned.instanceId, transaction.slot.epoch, known ? transaction.sequenceNumber + 1 : null],
+    [transaction.slot.address, transaction.slot.keyIndex, ending.instanceId, transaction.slot.epoch, known ? transaction.sequenceNumber + 1 : null],
   );
   return true;
 }
 
-const memberRow = z.object({ public_key: z.string() });
+const memberRow = z.object({ account_id: z.number(), public_key: z.string(), address: z.string().nullable() });
 
-/** The public keys of a transaction's members. */
-export async function memberKeys(db: Db, transactionId: string): Promise<string[]> {
-  const rows = await queryRows(db, memberRow, 'select a.public_key from wallet_sync.member m join wallet_sync.account a on a.id = m.account_id where m.transaction_id = $1 order by a.id', [transactionId]);
-  return rows.map((row) => row.public_key);
+export interface MemberAccount {
+  readonly accountId: number;
+  readonly publicKey: string;
+  readonly address: string | null;
+}
+
+/** A transaction's members, in the order of their accounts. */
+export async function readMembers(db: Db, transactionId: string): Promise<MemberAccount[]> {
+  const rows = await queryRows(db, memberRow, 'select m.account_id, a.public_key, a.address from wallet_sync.member m join wallet_sync.account a on a.id = m.account_id where m.transaction_id = $1 order by a.id', [transactionId]);
+  return rows.map((row) => ({ accountId: row.account_id, publicKey: row.public_key, address: row.address }));
 }

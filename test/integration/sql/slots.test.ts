@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.js';
+import { recordFailedCreation, recordGivenUpCreation, recordSealedCreation } from '../../../src/journal/creations.js';
 import { prepareAccounts, readDemand, releaseUnused, type PreparedAccount } from '../../../src/journal/demand.js';
 import { heartbeat, stopInstance } from '../../../src/journal/instances.js';
 import { leaseSlot, registerSlots, releaseSlot, type Slot } from '../../../src/journal/slots.js';
-import { recordCreation, recordFailedCreation, recordGivenUp, recordSealedCreation, takeOverTransactions, type LiveTransaction } from '../../../src/journal/transactions.js';
+import { takeOverTransactions } from '../../../src/journal/takeOver.js';
+import { recordTransaction, type LiveTransaction } from '../../../src/journal/transactions.js';
 import { makeKeys } from '../../support/accounts.js';
 import { hex, startDatabase, type Database } from '../../support/database.js';
 
@@ -29,9 +31,9 @@ const prepare = (instanceId: string, count: number): Promise<PreparedAccount[]> 
   prepareAccounts(database.journal, { instanceId, poolSize: count, maxAccounts: 25, decide: (demand) => demand.demand, makeKeys });
 
 async function record(instanceId: string, slot: Slot, accounts: readonly PreparedAccount[]): Promise<LiveTransaction> {
-  return recordCreation(database.journal, {
-    instanceId, slot, transaction: { id: hex(32), body: '{}' }, sequenceNumber: 7, referenceHeight: 100, expiryBlocks: 600,
-    accountIds: accounts.map((account) => account.id),
+  return recordTransaction(database.journal, {
+    instanceId, kind: 'create', slot, transaction: { id: hex(32), body: '{}' }, sequenceNumber: 7, referenceHeight: 100, expiryBlocks: 600,
+    members: accounts.map((account) => ({ accountId: account.id })),
   });
 }
 
@@ -90,8 +92,8 @@ test('an expired lease is taken over with its transaction and a new epoch, and n
   const before = await snapshot();
   const error = new AppError('computation', 'limit');
   expect(await seal(ann, old, accounts)).toBe(0);
-  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction: old, sealedHeight: 110, error, fee: 1n, fault: false })).toBe(false);
-  expect(await recordGivenUp(database.journal, { instanceId: ann, transaction: old, error })).toBe(false);
+  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction: old, sealedHeight: 110, error, fee: 1n, batchMax: null })).toBe(false);
+  expect(await recordGivenUpCreation(database.journal, { instanceId: ann, transaction: old, error })).toBe(false);
   await releaseSlot(database.journal, ann, old.slot, 99);
   await heartbeat(database.journal, ann, {});
   expect(await snapshot()).toEqual(before);

@@ -1,0 +1,52 @@
+import { AppError } from '../errors.js';
+import type { ChainEvent } from '../flow/accessNode.js';
+import { readFee } from '../flow/createAccounts.js';
+import { depositEventType, readDeposits } from '../flow/fundWallets.js';
+import { recordSealedFunding, recordUnfunded } from '../journal/fundings.js';
+import type { LiveTransaction } from '../journal/transactions.js';
+import { blameSlot, withSolution } from './blame.js';
+import type { Instance } from './instance.js';
+import { lastBlockOf, scanEvents } from './scanEvents.js';
+import type { Settler } from './settler.js';
+
+/** Turns the results of fundings into journal states. What the chain shows as deposited is what counts. */
+export function createFundingSettler(instance: Instance): Settler {
+  const { journal, node, network, log, statistics } = instance;
+
+  const recordSealed = async (transaction: LiveTransaction, deposits: readonly ChainEvent[], events: readonly ChainEvent[], sealedHeight: number): Promise<boolean> => {
+    const fee = readFee(events);
+    const wallets = await recordSealedFunding(journal, {
+      instanceId: instance.id,
+      transaction,
+      sealedHeight,
+      addresses: readDeposits(deposits, network).map((deposit) => deposit.address),
+      fee: fee?.amount ?? null,
+      executionEffort: fee?.executionEffort ?? null,
+    });
+    statistics.transactionsSealed += 1;
+    log.info({ txId: transaction.id, wallets, sealedHeight }, 'wallets funded');
+    return true;
+  };
+
+  return {
+    sealed: (transaction, events, sealedHeight) => recordSealed(transaction, events, events, sealedHeight),
+
+    async failed(transaction, error, events, sealedHeight) {
+      await blameSlot(instance, transaction, error);
+      await recordUnfunded(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, lastHeight: sealedHeight });
+      statistics.transactionsFailed += 1;
+      log.warn({ txId: transaction.id, kind: error.kind, reason: error.message }, 'funding failed on chain');
+      return true;
+    },
+
+    async giveUp(transaction) {
+      const ours = (await scanEvents(node, depositEventType(network), transaction)).filter((event) => event.txId === transaction.id);
+      const lastHeight = lastBlockOf(transaction);
+      if (ours.length > 0) return recordSealed(transaction, ours, [], lastHeight);
+      await recordUnfunded(journal, { instanceId: instance.id, transaction, sealedHeight: null, error: new AppError('expired', 'no trace of it on chain after its expiry'), fee: null, lastHeight });
+      statistics.transactionsFailed += 1;
+      log.warn({ txId: transaction.id, referenceHeight: transaction.referenceHeight }, 'funding expired and given up');
+      return true;
+    },
+  };
+}

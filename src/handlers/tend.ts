@@ -1,0 +1,37 @@
+import { toAppError } from '../errors.js';
+import { anyOutOfRotation } from '../journal/slots.js';
+import { checkFunders } from './checkFunders.js';
+import type { TransactionFollower } from './followTransactions.js';
+import type { Instance } from './instance.js';
+import { watchGivenUp } from './watchGivenUp.js';
+
+/** Creations given up this recently are looked at on each tending; older ones in each sweep. */
+const WATCH_MS = 600_000;
+
+export interface TendOptions {
+  readonly follower: TransactionFollower;
+  readonly signal: AbortSignal;
+  /** Called where there is something to give or a slot to use again. */
+  readonly lookAgain: () => void;
+}
+
+/**
+ * What must be looked at between sweeps, by state and not by event: the access node (an idle daemon asks nothing of it), funders
+ * that left the rotation, creations that were given up. Never throws: each is logged, and looked at again the next time.
+ */
+export async function tend(instance: Instance, options: TendOptions): Promise<void> {
+  const { journal, network, log } = instance;
+  const attempt = async (what: string, work: () => Promise<boolean>): Promise<void> => {
+    if (options.signal.aborted) return;
+    try {
+      if (await work()) options.lookAgain();
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (!options.signal.aborted) log.debug({ what, kind: error.kind, reason: error.message }, 'not tended');
+    }
+  };
+  // Also keeps a reference block at hand: the next creation need not ask for one.
+  await attempt('access node', async () => (await options.follower.referenceBlock(), false));
+  await attempt('funders', async () => (await anyOutOfRotation(journal, network.funders.map((funder) => funder.address))) && (await checkFunders(instance, options.signal)) > 0);
+  await attempt('given-up creations', async () => (await watchGivenUp(instance, WATCH_MS)) > 0);
+}

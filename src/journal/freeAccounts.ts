@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { queryRows, type Db } from './pool.js';
+
+const freeRow = z.object({ id: z.number(), address: z.string(), public_key: z.string() });
+
+export interface FreeAccount {
+  readonly id: number;
+  readonly address: string;
+  readonly publicKey: string;
+}
+
+/** Up to `limit` free accounts after `afterId` (exclusive), in the order in which they will be given. */
+export async function freeAccounts(db: Db, afterId: number, limit: number): Promise<FreeAccount[]> {
+  const rows = await queryRows(db, freeRow, "select id, address, public_key from wallet_sync.account where state = 'free' and id > $1 order by id limit $2", [afterId, limit]);
+  return rows.map((row) => ({ id: row.id, address: row.address, publicKey: row.public_key }));
+}
+
+/** Sets a free account aside, with why: it is never given. False where it is free no more. */
+export async function setAside(db: Db, accountId: number, reason: string, solution: string): Promise<boolean> {
+  const changed = await db.query(
+    "update wallet_sync.account set state = 'set_aside', error_kind = 'chain-state', error = $2, solution = $3 where id = $1 and state = 'free'",
+    [accountId, reason, solution],
+  );
+  return changed.rowCount === 1;
+}

@@ -1,0 +1,48 @@
+import type { AppError } from '../errors.js';
+import type { Journal } from './pool.js';
+import { settleTransaction, type LiveTransaction } from './transactions.js';
+
+export interface SealedFunding {
+  readonly instanceId: string;
+  readonly transaction: LiveTransaction;
+  /** The sealed height at which the result was read: no later deposit lies at or below it. */
+  readonly sealedHeight: number;
+  /** Who got FLOW, from the sealed events. */
+  readonly addresses: readonly string[];
+  readonly fee: bigint | null;
+  readonly executionEffort: number | null;
+}
+
+/**
+ * Records a sealed funding: balances read below its height count no more for these wallets (invariant 7). Returns how many it
+ * reached; null where another instance records it.
+ */
+export async function recordSealedFunding(journal: Journal, sealed: SealedFunding): Promise<number | null> {
+  return settleTransaction(journal, { ...sealed, error: null }, async (db) => {
+    const funded = await db.query(
+      `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $3)
+       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1 and a.address = any($2)`,
+      [sealed.transaction.id, sealed.addresses, sealed.sealedHeight],
+    );
+    return funded.rowCount ?? 0;
+  });
+}
+
+/**
+ * Records a funding without effect: failed at `sealedHeight`, or given up (null). Given up, its deposits might still be shown by a
+ * node that lied, so the balances that it rested on count no more. False where another instance records it.
+ */
+export async function recordUnfunded(
+  journal: Journal,
+  ended: { instanceId: string; transaction: LiveTransaction; sealedHeight: number | null; error: AppError; fee: bigint | null; lastHeight: number },
+): Promise<boolean> {
+  const recorded = await settleTransaction(journal, { ...ended, executionEffort: null }, async (db) => {
+    if (ended.sealedHeight !== null) return;
+    await db.query(
+      `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
+       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1`,
+      [ended.transaction.id, ended.lastHeight],
+    );
+  });
+  return recorded !== null;
+}
