@@ -97,6 +97,9 @@ create table if not exists wallet_sync.transaction (
 -- A slot carries one unsealed transaction.
 create unique index if not exists transaction_one_live_per_slot
   on wallet_sync.transaction (proposer_address, proposer_key_index) where state = 'live';
+-- Keys are added to a funder by one transaction at a time: a repeat of the command finds the first one.
+create unique index if not exists transaction_one_live_add_keys
+  on wallet_sync.transaction (proposer_address) where state = 'live' and kind = 'add-keys';
 create index if not exists transaction_settled on wallet_sync.transaction (settled_at) where state = 'sealed';
 
 -- A signed transaction never changes, and its end is final, but for one that was given up and sealed after all.

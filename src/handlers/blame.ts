@@ -10,7 +10,7 @@ export function withSolution(error: AppError): AppError {
 }
 
 /** A transaction that failed for its funder's reason, or its key's, takes that out of the rotation, so that the next ones don't meet it. */
-export async function blameSlot(instance: Instance, transaction: LiveTransaction, error: AppError): Promise<void> {
+export async function blameSlot(instance: Pick<Instance, 'journal' | 'log'>, transaction: LiveTransaction, error: AppError): Promise<void> {
   const { blames, solution } = retryPolicy(error.kind);
   const { address, keyIndex } = transaction.slot;
   if (blames === 'funder') {

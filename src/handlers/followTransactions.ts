@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { AppError, toAppError } from '../errors.js';
 import type { Block } from '../flow/accessNode.js';
 import type { LiveTransaction } from '../journal/transactions.js';
-import type { Instance } from './instance.js';
+import type { Sender } from './instance.js';
 import { retryDelayMs } from './retryPolicy.js';
 import type { Settlers } from './settler.js';
 
@@ -52,7 +52,7 @@ export interface FollowerOptions {
  * sealed height once for all, and asks for results only when that has moved. An error answer to a broadcast is never
  * evidence: nodes lag and lie. While `maySend` is false nothing is broadcast.
  */
-export function createFollower(instance: Instance, settlers: Settlers, options: FollowerOptions): TransactionFollower {
+export function createFollower(instance: Sender, settlers: Settlers, options: FollowerOptions): TransactionFollower {
   const { node, log, statistics, faultPoints, now } = instance;
   const everyMs = options.everyMs === undefined ? POLL_MS : options.everyMs;
   const followed = new Map<string, Followed>();

@@ -24,3 +24,6 @@ export interface Instance {
   /** Milliseconds since 1970, of this process. */
   readonly now: () => number;
 }
+
+/** What sending a transaction and following it to its end needs: an instance, or a command that sends one. */
+export type Sender = Omit<Instance, 'settings' | 'vault'> & { readonly settings: Pick<Settings, 'TRANSACTION_EXPIRY'> };

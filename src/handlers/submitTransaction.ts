@@ -6,7 +6,7 @@ import type { Signer } from '../flow/sign.js';
 import type { Slot } from '../journal/slots.js';
 import { recordTransaction, type LiveTransaction, type Member, type TransactionKind } from '../journal/transactions.js';
 import type { TransactionFollower } from './followTransactions.js';
-import type { Instance } from './instance.js';
+import type { Sender } from './instance.js';
 
 /** What a transaction is built and signed with. */
 export interface Signing {
@@ -27,7 +27,7 @@ export interface Submission {
  * Signs a transaction with a leased slot, commits it to the journal and hands it to the follower, which broadcasts it. Whatever it
  * throws, nothing was broadcast; the commit's own lost answer is taken up by the next take-over.
  */
-export async function submitTransaction(instance: Instance, follower: Pick<TransactionFollower, 'referenceBlock' | 'follow'>, submission: Submission): Promise<LiveTransaction> {
+export async function submitTransaction(instance: Sender, follower: Pick<TransactionFollower, 'referenceBlock' | 'follow'>, submission: Submission): Promise<LiveTransaction> {
   const { kind, slot, members } = submission;
   const funder = instance.network.funders.find((candidate) => candidate.address === slot.address);
   if (funder === undefined) throw new AppError('internal', `no signer for ${slot.address}`);
@@ -49,7 +49,7 @@ export async function submitTransaction(instance: Instance, follower: Pick<Trans
   return live;
 }
 
-async function sequenceNumberOf(instance: Instance, slot: Slot): Promise<number> {
+async function sequenceNumberOf(instance: Sender, slot: Slot): Promise<number> {
   if (slot.sequenceNumber !== null) return slot.sequenceNumber;
   const account = await instance.node.account(slot.address);
   const key = account?.keys.find((candidate) => candidate.index === slot.keyIndex);
