@@ -2,7 +2,9 @@ import { Agent, createServer, request as httpRequest, type IncomingMessage, type
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CALL_KINDS, type CallKind } from '../src/flow/limiter.js';
+import { acceptedBroadcast, errorAnswer, unknownResult, type NodeAnswer } from './accessNodeAnswers.js';
 import { createFaults, type ProxyFaults } from './accessNodeFaults.js';
+import { askLagging, resultId } from './laggingNode.js';
 
 export interface ProxyOptions {
   /** Base URL of the REST API behind it. */
@@ -51,32 +53,45 @@ export async function startAccessNodeProxy(options: ProxyOptions): Promise<Acces
     if (lane === undefined) throw new Error(`no lane for ${kind}`);
     lane.calls += 1;
     const body = await readAll(request);
+    await faults.awake();
     if (!lane.take()) {
       lane.refused += 1;
-      answer(response, 429, `rate limit of ${kind} exceeded`);
-      return;
+      return respond(response, errorAnswer(429, `rate limit of ${kind} exceeded`));
     }
 
     const delayMs = faults.delayOf(kind);
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const fault = faults.next(kind);
+    const fault = faults.next(kind, body);
     if (fault?.name === 'cut') return void request.socket.destroy();
     if (fault?.name === 'hang') return;
-    if (fault?.name === 'answer') return answer(response, fault.status, fault.message);
+    if (fault?.name === 'answer') return respond(response, errorAnswer(fault.status, fault.message));
+    if (fault?.name === 'accept') return respond(response, await acceptedBroadcast(body));
 
-    const { status, contentType, text } = await forward(request, body);
+    const answer = await deliver(request, body);
+    if (fault?.name === 'duplicate') await deliver(request, body);
     if (fault?.name === 'drop') return void request.socket.destroy();
-    response.writeHead(status, { 'content-type': contentType, 'content-length': text.length });
-    response.end(text);
+    if (answer.status < 300) await faults.mayAnswer(kind);
+    // Frozen while the node behind was working: the answer stays as well.
+    await faults.awake();
+    respond(response, answer);
   }
 
-  async function forward(request: IncomingMessage, body: Buffer): Promise<{ status: number; contentType: string; text: Buffer }> {
+  /** The answer of the node behind, or of one that is less able. */
+  async function deliver(request: IncomingMessage, body: Buffer): Promise<NodeAnswer> {
+    const { method = 'GET', url: path = '/' } = request;
+    const txId = resultId(path);
+    if (txId !== null && faults.isPendingForEver()) return unknownResult(txId);
+    if (method === 'GET' && faults.blocksBehind() > 0) return askLagging((each) => forward('GET', each), path, faults.blocksBehind());
+    return forward(method, path, body);
+  }
+
+  async function forward(method: string, path: string, body: Buffer = Buffer.alloc(0)): Promise<NodeAnswer> {
     const outgoing = httpRequest({
       agent,
       host: target.hostname,
       port: target.port,
-      method: request.method,
-      path: request.url,
+      method,
+      path,
       headers: { 'content-type': 'application/json', 'content-length': body.length },
     });
     outgoing.end(body);
@@ -125,9 +140,9 @@ function createBucket(perSecond: number): () => boolean {
   };
 }
 
-function answer(response: ServerResponse, status: number, message: string): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ code: status, message }));
+function respond(response: ServerResponse, answer: NodeAnswer): void {
+  response.writeHead(answer.status, { 'content-type': answer.contentType, 'content-length': answer.text.length });
+  response.end(answer.text);
 }
 
 async function readAll(stream: IncomingMessage): Promise<Buffer> {

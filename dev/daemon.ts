@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { AppError } from '../src/errors.js';
 import { packagePath } from '../src/packagePath.js';
+import type { FaultPlan, Passing } from './faultPort.js';
 import { startGuard } from './guard.js';
 
 /** One line of the daemon's log. */
@@ -23,9 +24,16 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Starts `wallet-sync run` from dist/ as a process of its own, with exactly these settings. Its log is kept, and handed to `onLine`. */
-export function startDaemon(env: Readonly<Record<string, string>>, options: { onLine?: (line: LogLine) => void } = {}): Daemon {
-  const child: ChildProcess = spawn(process.execPath, [packagePath('dist', 'src', 'cli.js'), 'run'], {
+export interface DaemonOptions extends FaultPlan {
+  readonly onLine?: (line: LogLine) => void;
+}
+
+/**
+ * Starts `wallet-sync run` from dist/ as a process of its own, with exactly these settings. Its log is kept, and handed to `onLine`.
+ * With `dieAt` it ends itself by SIGKILL there; with `holdAt` it logs `held at a fault point` and stays there.
+ */
+export function startDaemon(env: Readonly<Record<string, string>>, options: DaemonOptions = {}): Daemon {
+  const child: ChildProcess = spawn(process.execPath, programOf(options), {
     // A group of its own: a terminal's Ctrl-C ends it through its parent, in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,6 +84,13 @@ export function startDaemon(env: Readonly<Record<string, string>>, options: { on
       await ended;
     },
   };
+}
+
+/** The product's own entry, but where a fault is planned. */
+function programOf({ dieAt, holdAt }: FaultPlan): string[] {
+  if (dieAt === undefined && holdAt === undefined) return [packagePath('dist', 'src', 'cli.js'), 'run'];
+  const flags = (name: string, passing: Passing | undefined): string[] => (passing === undefined ? [] : [`--${name}-at`, passing.point, `--${name}-hit`, `${passing.hit ?? 1}`]);
+  return [packagePath('dist', 'dev', 'faultyDaemon.js'), ...flags('die', dieAt), ...flags('hold', holdAt)];
 }
 
 function parseLine(text: string): LogLine {
