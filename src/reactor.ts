@@ -133,6 +133,10 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       unrecorded.push(signal);
     }
     await readControl();
+    if (paused) return;
+    // What has changed may be work for us: new slots, accounts to be tried again.
+    rings$.next({ authId: null, source: 'control' });
+    make$.next();
   };
 
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
@@ -154,8 +158,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       log.info({ txId: transaction.id }, 'transaction taken over');
       follower.follow(transaction);
     }
-    // What the sign-ups' own transactions or other instances gave rings nobody here: state is looked at all the same.
-    make$.next();
+    // What the sign-ups' own transactions or other instances gave rings nobody here.
     exports$.next();
   };
 
@@ -216,7 +219,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
     handle('control', signals.controls$, controlKey, obey),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
-    handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain }) : Promise.resolve())),
+    handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain, topUp: () => make$.next() }) : Promise.resolve())),
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
   ];

@@ -1,4 +1,5 @@
 import { toAppError } from '../errors.js';
+import { anyoneWaiting } from '../journal/assignments.js';
 import { anyOutOfRotation } from '../journal/slots.js';
 import { checkFunders } from './checkFunders.js';
 import type { TransactionFollower } from './followTransactions.js';
@@ -13,6 +14,8 @@ export interface TendOptions {
   readonly signal: AbortSignal;
   /** Called where there is something to give or a slot to use again. */
   readonly lookAgain: () => void;
+  /** Called where nobody waits: the pool may be short, of accounts that the sign-ups' own transactions took. */
+  readonly topUp: () => void;
 }
 
 /**
@@ -34,4 +37,5 @@ export async function tend(instance: Instance, options: TendOptions): Promise<vo
   await attempt('access node', async () => (await options.follower.referenceBlock(), false));
   await attempt('funders', async () => (await anyOutOfRotation(journal, network.funders.map((funder) => funder.address))) && (await checkFunders(instance, options.signal)) > 0);
   await attempt('given-up creations', async () => (await watchGivenUp(instance, WATCH_MS)) > 0);
+  await attempt('pool', async () => (!(await anyoneWaiting(journal)) && options.topUp(), false));
 }

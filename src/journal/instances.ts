@@ -40,7 +40,11 @@ const instanceRow = z.object({
   id: z.string(),
   host: z.string(),
   pid: z.number(),
-  statistics: z.object({ sources: z.record(z.string(), z.object({ state: z.string(), reason: z.string().nullable() })).default({}), lastError: z.unknown().optional() }),
+  statistics: z.object({
+    sources: z.record(z.string(), z.object({ state: z.string(), reason: z.string().nullable() })).default({}),
+    accessNode: z.object({ state: z.string(), reason: z.string().nullable(), since: z.string() }).nullable().default(null),
+    lastError: z.object({ kind: z.string(), message: z.string(), at: z.string() }).nullable().default(null),
+  }),
 });
 
 export type LivingInstance = z.output<typeof instanceRow>;

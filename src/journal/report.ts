@@ -4,6 +4,7 @@ import { queryOne, queryRows, type Db } from './pool.js';
 
 const accountCount = z.object({ state: z.string(), accounts: z.number() });
 const delivered = z.object({ source: z.string(), users: z.number() });
+const slotOut = z.object({ address: z.string(), key_index: z.number(), reason: z.string() });
 const totals = z.object({
   wallets: z.number(),
   ready: z.number(),
@@ -11,6 +12,7 @@ const totals = z.object({
   corrupted: z.number(),
   oldest_waiting_s: z.number().nullable(),
   live_transactions: z.number(),
+  oldest_transaction_s: z.number().nullable(),
   slots: z.number(),
   slots_free: z.number(),
   paused: z.boolean(),
@@ -21,7 +23,7 @@ export type StatusReport = Awaited<ReturnType<typeof readStatus>>;
 
 /** Wallets, accounts by state, slots and instances, as the journal has them. Ages in seconds. */
 export async function readStatus(db: Db) {
-  const [total, accounts, deliveredBy, instances] = [
+  const [total, accounts, deliveredBy, slotsOut, instances] = [
     await queryOne(
       db,
       totals,
@@ -32,6 +34,7 @@ export async function readStatus(db: Db) {
          (select count(*) from wallet_sync.user_state where state = 'corrupted') as corrupted,
          (select extract(epoch from clock_timestamp() - min(created_at))::double precision from wallet_sync.waiting) as oldest_waiting_s,
          (select count(*) from wallet_sync.transaction where state = 'live') as live_transactions,
+         (select extract(epoch from clock_timestamp() - min(created_at))::double precision from wallet_sync.transaction where state = 'live') as oldest_transaction_s,
          (select count(*) from wallet_sync.slot) as slots,
          (select count(*) from wallet_sync.slot where leased_by is null and out_of_rotation is null) as slots_free,
          (select paused from wallet_sync.control) as paused,
@@ -39,12 +42,14 @@ export async function readStatus(db: Db) {
     ),
     await queryRows(db, accountCount, 'select state::text, count(*) as accounts from wallet_sync.account group by state order by state'),
     await queryRows(db, delivered, "select delivered_by as source, count(*) as users from wallet_sync.account where state = 'assigned' group by 1 order by 1"),
+    await queryRows(db, slotOut, 'select address, key_index, out_of_rotation as reason from wallet_sync.slot where out_of_rotation is not null order by 1, 2'),
     await livingInstances(db),
   ];
   return {
     ...total,
     accounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])),
     delivered_by: Object.fromEntries(deliveredBy.map((row) => [row.source, row.users])),
-    instances: instances.map(({ id, host, pid, statistics }) => ({ id, host, pid, sources: statistics.sources })),
+    slots_out: slotsOut.map(({ address, key_index, reason }) => ({ slot: `${address}/${key_index}`, reason })),
+    instances: instances.map(({ id, host, pid, statistics }) => ({ id, host, pid, sources: statistics.sources, access_node: statistics.accessNode, last_error: statistics.lastError })),
   };
 }

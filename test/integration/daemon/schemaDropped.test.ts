@@ -17,10 +17,10 @@ it('with schema wallet_sync gone the daemon stops making and sending and says `w
   const signUps = await signUpMany(world.stack.authPool, 5);
   const said = await daemon.logged((line) => line.msg.includes('making and sending stop'));
   expect(said['mend']).toBe('run `wallet-sync migrate`');
-  const sent = daemon.lines.filter((line) => line.msg === 'creation recorded').length;
+  const sent = daemon.lines.filter((line) => line.msg === 'transaction recorded').length;
   await world.stack.migrate();
   await world.ready(signUps);
-  expect(daemon.lines.filter((line) => line.msg === 'creation recorded').length).toBeGreaterThan(sent);
+  expect(daemon.lines.filter((line) => line.msg === 'transaction recorded').length).toBeGreaterThan(sent);
   await daemon.stop();
 });
 

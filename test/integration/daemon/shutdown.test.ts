@@ -13,7 +13,7 @@ describe('a stop', () => {
     const first = world.daemon({ POOL_SIZE: '0' });
     await sourceIs(first, 'notify', 'ok');
     const signUps = await signUpMany(world.stack.authPool, 30);
-    await first.logged((line) => line.msg === 'creation recorded');
+    await first.logged((line) => line.msg === 'transaction recorded');
     first.kill(signal);
     const { code, stderr } = await first.ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -35,7 +35,7 @@ describe('a stop', () => {
     await sourceIs(daemon, 'notify', 'ok');
     // The chain stands still, so the first signal waits for what is in flight.
     await signUpMany(world.stack.authPool, 1);
-    await daemon.logged((line) => line.msg === 'creation recorded');
+    await daemon.logged((line) => line.msg === 'transaction recorded');
     world.stack.emulator.signal('SIGSTOP');
     daemon.kill('SIGTERM');
     await daemon.logged((line) => line.msg === 'stopping');
