@@ -25,6 +25,19 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      {
+        // The same real parts, killed, cut, frozen and lied to. Each file has a whole stack and several daemons.
+        test: {
+          name: 'faults',
+          globalSetup: ['test/support/ensureEmulator.ts'],
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+          fileParallelism: true,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });
