@@ -46,19 +46,20 @@ async function isOpen(promise: Promise<unknown>): Promise<boolean> {
 }
 
 it('frozen, statements reach nobody, of old connections and new; released, all bytes flow in order', async () => {
-  const client = await open();
+  const [client, other] = [await open(), await open()];
   proxy.faults.freeze(true);
   // Far more than one chunk.
   const long = Array.from({ length: 200_000 }, (_, i) => `${i}`).join(' ');
-  const late = mark(client, long);
+  const late = Promise.all([mark(client, long), mark(other, 'short')]);
   const coming = open();
   expect(await isOpen(Promise.race([late, coming]))).toBe(true);
   expect(await marks()).toEqual([]);
   proxy.faults.freeze(false);
   await late;
-  expect((await marks())[0] === long).toBe(true);
+  // Compared as a whole, since a difference would be printed.
+  expect((await marks()).sort().join() === [long, 'short'].join()).toBe(true);
   await mark(await coming, 'new');
-  expect((await marks())[1]).toBe('new');
+  expect(await marks()).toContain('new');
 });
 
 it('frozen, a new connection is accepted and hears nothing', async () => {
@@ -101,8 +102,7 @@ it('frozen, what a client sent before it died arrives on release, and only then 
   // pg writes at once; destroyed as a killed process's socket is.
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   await lost;
-  expect(await marks()).toEqual([]);
-  expect(await isThere(pid)).toBe(true);
+  for (let i = 0; i < 20; i++) expect([await marks(), await isThere(pid)]).toEqual([[], true]);
   proxy.faults.freeze(false);
   await expect.poll(marks, PATIENCE).toEqual(['last words']);
   await expect.poll(() => isThere(pid), PATIENCE).toBe(false);
