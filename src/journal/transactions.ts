@@ -138,8 +138,9 @@ export async function settleTransaction<T>(journal: Journal, ending: Ending, rec
 async function settle(db: Db, ending: Ending): Promise<boolean> {
   const { transaction, error, sealedHeight, fee } = ending;
   const state = sealedHeight === null ? 'given_up' : error === null ? 'sealed' : 'failed';
-  // A failed transaction raises the sequence number all the same, except where the number itself was wrong (facts: 27 -> 28, 28 -> 29).
-  const known = state !== 'given_up' && error?.kind !== 'sequence';
+  // A failed transaction raises the sequence number all the same (27 -> 28, 28 -> 29 on the emulator), except where the number itself or
+  // the key's signature was refused: then it is read again.
+  const known = state !== 'given_up' && error?.kind !== 'sequence' && error?.kind !== 'data';
   const settled = await db.query(
     `update wallet_sync.transaction
      set state = $4::wallet_sync.transaction_state, settled_at = clock_timestamp(), sealed_height = $5, fee = $6, execution_effort = $7, error_kind = $8, error = $9

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError, type ErrorKind } from '../../src/errors.js';
-import { retryDelayMs, retryPolicy } from '../../src/handlers/retryPolicy.js';
+import { retryDelayMs, retryPolicy, type Blame } from '../../src/handlers/retryPolicy.js';
 
 // A record, so that a kind that is added must be added here as well.
 const ACTIONS: Record<ErrorKind, 'retry' | 'park'> = {
@@ -32,6 +32,24 @@ describe('the policy', () => {
     expect(policy.action).toBe(ACTIONS[kind]);
     expect(policy.solution.length).toBeGreaterThan(10);
     if (policy.action === 'retry') expect(policy.firstMs).toBeLessThanOrEqual(policy.capMs);
+  });
+});
+
+describe('the blame for a failed transaction', () => {
+  const BLAMES: Record<ErrorKind, Blame> = {
+    computation: 'member',
+    'chain-state': 'member',
+    data: 'slot',
+    funds: 'funder',
+    sequence: 'nobody',
+    expired: 'nobody',
+    network: 'nobody',
+    'rate-limit': 'nobody',
+    usage: 'nobody',
+    internal: 'nobody',
+  };
+  it.each(KINDS)('of kind %s falls on a member only where a member can cause it', (kind) => {
+    expect(retryPolicy(kind).blames).toBe(BLAMES[kind]);
   });
 });
 
