@@ -33,6 +33,8 @@ const BY_TEXT: readonly (readonly [RegExp, Rule])[] = [
   [/is invalid for chain/, { kind: 'data', says: 'not an address of this chain' }],
   // A node that has not seen the block yet; another, or the same one later, takes the transaction.
   [/unknown reference block/, { kind: 'network', says: 'the access node does not know the reference block' }],
+  // A node that lags: another, or the same one later, has these blocks.
+  [/is greater than the last sealed block height/, { kind: 'network', says: 'the access node has not reached these blocks' }],
   [/computation exceeds limit|computation limit exceeded|limit exceeded/, { kind: 'computation', says: 'the computation limit was reached' }],
 ];
 

@@ -56,6 +56,7 @@ describe('an HTTP failure', () => {
     ['usage', 403, ''],
     ['expired', 500, 'transaction is expired: ref_height=3 final_height=900'],
     ['network', 500, 'unknown reference block'],
+    ['network', 400, 'Out of range: start height 700 is greater than the last sealed block height 630'],
     ['network', 500, 'Invalid Flow request: pending block with ID 8be7 is currently being executed'],
     ['data', 400, 'address 0000000000000001 is invalid for chain flow-emulator'],
     ['computation', 400, 'Invalid Flow argument: [Error Code: 1110] computation exceeds limit (100000)'],
