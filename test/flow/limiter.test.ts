@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../src/errors.js';
-import { createLimiter, type Limiter } from '../../src/flow/limiter.js';
+import { createLimiter, type Gate, type Limiter } from '../../src/flow/limiter.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -132,5 +132,124 @@ describe('the limiter', () => {
     expect(starts).toHaveLength(3);
     expect(starts[1]).toBeGreaterThanOrEqual(2_000);
     expect(starts[2]).toBeGreaterThanOrEqual(4_000);
+  });
+});
+
+/** A gate that lets calls in one by one, when told to, and notes what happens at it. */
+function createTestGate(): { gate: Gate; seen: string[]; letIn(count?: number): Promise<void>; refuse(error: Error): Promise<void> } {
+  const asking: { resolve(leave: () => Promise<void>): void; reject(error: Error): void }[] = [];
+  const seen: string[] = [];
+  const settle = () => vi.advanceTimersByTimeAsync(0);
+  return {
+    seen,
+    gate: {
+      enter: () => new Promise((resolve, reject) => asking.push({ resolve, reject })),
+      pause: (kind, forMs) => (seen.push(`${kind} pauses ${forMs}`), Promise.resolve()),
+    },
+    async letIn(count = 1) {
+      for (const one of asking.splice(0, count)) one.resolve(() => (seen.push('left'), Promise.resolve()));
+      await settle();
+    },
+    async refuse(error) {
+      asking.shift()?.reject(error);
+      await settle();
+    },
+  };
+}
+
+describe('the limiter behind a gate', () => {
+  it('starts a call when the gate lets it in, and leaves when the call has ended, not when its place is free', async () => {
+    const { gate, seen, letIn } = createTestGate();
+    const limiter = createLimiter({ ...limits, gate });
+    let end: () => void = () => undefined;
+    const run = limiter.run('script', () => (seen.push('started'), new Promise<void>((resolve) => (end = resolve))));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(seen).toEqual([]);
+    expect(limiter.stats().script).toEqual({ calls: 0, waiting: 1 });
+    await letIn();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(seen).toEqual(['started']);
+    expect(limiter.stats().script).toEqual({ calls: 1, waiting: 0 });
+    end();
+    await run;
+    await vi.advanceTimersByTimeAsync(0);
+    expect(seen).toEqual(['started', 'left']);
+  });
+
+  it('leaves after a call that failed, too', async () => {
+    const { gate, seen, letIn } = createTestGate();
+    const refused = expect(createLimiter({ ...limits, gate }).run('script', () => Promise.reject(new AppError('network', 'gone')))).rejects.toMatchObject({ kind: 'network' });
+    await letIn();
+    await refused;
+    expect(seen).toEqual(['left']);
+  });
+
+  it('keeps its own rate beside the gate\'s', async () => {
+    const { gate, letIn } = createTestGate();
+    const { starts } = askFor(createLimiter({ ...limits, gate }), 'script', 12);
+    for (let i = 0; i < 30; i++) {
+      await letIn(12);
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(starts).toHaveLength(12);
+    for (const [i, start] of starts.entries()) expect(starts.slice(i).filter((other) => other < start + 1_000).length).toBeLessThanOrEqual(5);
+  });
+
+  it('gives the place to the call that is most urgent when the gate opens, not to the one that came first', async () => {
+    const { gate, letIn } = createTestGate();
+    const limiter = createLimiter({ ...limits, gate });
+    const order: string[] = [];
+    for (const [name, priority] of [['sweep 1', 0], ['sweep 2', 0], ['user 1', 10], ['user 2', 10]] as const) {
+      void limiter.run('script', async () => void order.push(name), { priority });
+    }
+    await vi.advanceTimersByTimeAsync(100);
+    await letIn(3);
+    await letIn();
+    expect(order).toEqual(['user 1', 'user 2', 'sweep 1', 'sweep 2']);
+  });
+
+  it('fails a call with the gate\'s error, never lets it pass, and keeps no place for it', async () => {
+    const { gate, letIn, refuse } = createTestGate();
+    const limiter = createLimiter({ ...limits, scriptRps: 1, gate });
+    const call = vi.fn(() => Promise.resolve());
+    const failed = expect(limiter.run('script', call)).rejects.toMatchObject({ kind: 'network', message: 'no database' });
+    const second = limiter.run('script', call);
+    await refuse(new AppError('network', 'no database'));
+    await failed;
+    expect(call).not.toHaveBeenCalled();
+    await letIn();
+    await second;
+    expect(call).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells the gate of a rate-limit answer, with the time that the peer asks for, at most 30 s', async () => {
+    const { gate, seen, letIn } = createTestGate();
+    const limiter = createLimiter({ ...limits, gate });
+    const refused = expect(limiter.run('transaction', () => Promise.reject(new AppError('rate-limit', 'slow', { retryAfterMs: 5_000 })))).rejects.toMatchObject({ kind: 'rate-limit' });
+    await letIn();
+    await refused;
+    limiter.slowDown('event', 3_600_000);
+    expect(seen).toEqual(['transaction pauses 5000', 'left', 'event pauses 30000']);
+  });
+
+  it('gives back what the gate grants during a pause of its own, and enters again afterwards', async () => {
+    const { gate, seen, letIn } = createTestGate();
+    const limiter = createLimiter({ ...limits, gate });
+    const { starts } = askFor(limiter, 'script', 1);
+    limiter.slowDown('script', 2_000);
+    await letIn();
+    expect([starts, seen]).toEqual([[], ['script pauses 2000', 'left']]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await letIn();
+    expect(starts).toEqual([2_000]);
+  });
+
+  it('a gate that can neither be left nor paused fails no call', async () => {
+    const gone = () => Promise.reject(new AppError('network', 'no database'));
+    const limiter = createLimiter({ ...limits, gate: { enter: () => Promise.resolve(gone), pause: gone } });
+    await expect(limiter.run('script', () => Promise.resolve(7))).resolves.toBe(7);
+    limiter.slowDown('script', 1_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await expect(limiter.run('script', () => Promise.resolve(8))).resolves.toBe(8);
   });
 });
