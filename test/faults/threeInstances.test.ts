@@ -4,16 +4,16 @@ import { startDaemonWorld, type DaemonWorld } from '../support/daemonWorld.js';
 import { expectExactlyOneWalletEach } from './rest.js';
 
 const USERS = 1_000;
-const KILL_EVERY_MS = 3_000;
+const KILL_EVERY_MS = 5_000;
 const SETTINGS = { POOL_SIZE: '25', REALTIME: 'off', CONFIG_EXPORT: 'off' };
 
 let world: DaemonWorld;
 beforeAll(async () => {
-  world = await startDaemonWorld({ funders: 9 });
+  world = await startDaemonWorld({ funders: 18 });
 });
 afterAll(() => world?.stop());
 
-it('three instances, 1,000 sign-ups, one of them killed every 3 s and replaced: 1,000 users with one account each, none stranded', async () => {
+it('three instances, 1,000 sign-ups, one of them killed every 5 s and replaced: 1,000 users with one account each, none stranded', async () => {
   for (let i = 0; i < 3; i++) world.daemon(SETTINGS);
   let killed = 0;
   // The killing is the fault itself: it goes by the clock until all users are served.
