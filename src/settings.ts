@@ -59,6 +59,7 @@ const settingsSchema = z.object({
   TRANSACTION_RPS: perSecond(50),
   EVENT_RPS: perSecond(30),
   READ_RPS: perSecond(100),
+  RATE_LIMIT_SCOPE: z.enum(['instance', 'shared'], 'must be instance or shared').default('instance'),
   FLOW_FUNDING_THRESHOLD: flow('0.075'),
   FLOW_FUNDING_AMOUNT: flow('0.1'),
   TRANSACTION_EXPIRY: whole('a whole number of blocks', 600, 10, 600),

@@ -37,6 +37,7 @@ const WRONG = {
   TRANSACTION_RPS: '-1',
   EVENT_RPS: 'Infinity',
   READ_RPS: 'wr0ng-value',
+  RATE_LIMIT_SCOPE: 'wr0ng-value',
   FLOW_FUNDING_THRESHOLD: '0,075',
   FLOW_FUNDING_AMOUNT: '1e-3',
   TRANSACTION_EXPIRY: '601',
@@ -65,7 +66,7 @@ describe('what is missing or wrong', () => {
   it('is listed in one message when every setting is wrong at once', () => {
     const message = messageFor(WRONG);
     expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
-    expect(message).toMatch(/^22 settings are missing or wrong:\n/);
+    expect(message).toMatch(/^23 settings are missing or wrong:\n/);
   });
 
   it('is listed together when some are missing and others wrong', () => {
@@ -228,6 +229,7 @@ describe('what is not set', () => {
       TRANSACTION_RPS: 50,
       EVENT_RPS: 30,
       READ_RPS: 100,
+      RATE_LIMIT_SCOPE: 'instance',
       FLOW_FUNDING_THRESHOLD: 7_500_000n,
       FLOW_FUNDING_AMOUNT: 10_000_000n,
       TRANSACTION_EXPIRY: 600,
@@ -266,6 +268,11 @@ describe('what is set', () => {
       CONFIG_EXPORT: false,
       LOG_LEVEL: 'debug',
     });
+  });
+
+  it('shares the rate limits between all instances when asked to', () => {
+    expect(read({ RATE_LIMIT_SCOPE: 'shared' }).RATE_LIMIT_SCOPE).toBe('shared');
+    expect(messageFor({ RATE_LIMIT_SCOPE: 'global' })).toContain('RATE_LIMIT_SCOPE must be instance or shared');
   });
 
   it('names funding accounts, separated by commas, blanks aside', () => {

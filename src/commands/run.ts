@@ -5,7 +5,7 @@ import { NO_FAULTS, type FaultPort } from '../faultPoints.js';
 import { connectAccessNode } from '../flow/accessNode.js';
 import { loadCadence } from '../flow/cadence.js';
 import { loadFcl } from '../flow/fcl.js';
-import { createLimiter } from '../flow/limiter.js';
+import { createLimiter, HOLD_MS } from '../flow/limiter.js';
 import { loadNetwork } from '../flow/network.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
@@ -13,12 +13,16 @@ import { watchNode } from '../handlers/nodeHealth.js';
 import { createStatistics } from '../handlers/statistics.js';
 import { checkSchema, migrate } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
+import { createRatePlaces } from '../journal/ratePlaces.js';
 import { createLog } from '../log.js';
 import { startReactor } from '../reactor.js';
 import { createVault } from '../secrets.js';
 import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { within } from '../waiting.js';
+
+/** For each call to the access node; the shared limits rest on it too. */
+const CALL_TIMEOUT_MS = 10_000;
 
 /** `wallet-sync run`: checks its surroundings, listens, works off the backlog, until SIGTERM or SIGINT. */
 export async function runDaemon(options: { migrate: boolean; faultPoints?: FaultPort }): Promise<void> {
@@ -37,10 +41,12 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
     await checkSchema(journal);
     step('database');
     const network = loadNetwork({ flowJsonPath: settings.FLOW_JSON, network: settings.NETWORK, env: environment, ...(settings.FUNDING_ACCOUNTS === undefined ? {} : { fundingAccounts: settings.FUNDING_ACCOUNTS }) });
-    const limiter = createLimiter({ scriptRps: settings.SCRIPT_RPS, transactionRps: settings.TRANSACTION_RPS, eventRps: settings.EVENT_RPS, readRps: settings.READ_RPS });
+    const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
+    const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
+    const limiter = createLimiter({ scriptRps: rates.script, transactionRps: rates.transaction, eventRps: rates.event, readRps: rates.read, ...gate });
     const url = settings.FLOW_ACCESS_NODE ?? network.accessNode;
     const statistics = createStatistics();
-    const node = watchNode(connectAccessNode({ url, limiter, timeoutMs: 10_000, log }), { log, onHealth: (health) => (statistics.accessNode = health) });
+    const node = watchNode(connectAccessNode({ url, limiter, timeoutMs: CALL_TIMEOUT_MS, log }), { log, onHealth: (health) => (statistics.accessNode = health) });
     const chainId = await node.chainId();
     if (chainId !== network.chainId) {
       throw new AppError('usage', `NETWORK is ${settings.NETWORK} (${network.chainId}), but the access node serves ${chainId}`, { where: new URL(url).host, mend: 'correct NETWORK or FLOW_ACCESS_NODE' });
