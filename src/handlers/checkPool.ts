@@ -43,8 +43,10 @@ export async function checkPool(instance: Instance, options: { readonly signal: 
 
 async function findBroken(instance: Instance, accounts: readonly FreeAccount[]): Promise<{ account: FreeAccount; reason: string }[]> {
   try {
-    const { wallets } = await checkWallets({ accessNode: instance.node, cadence: instance.cadence, wallets: accounts, priority: -1 });
+    const { height, wallets } = await checkWallets({ accessNode: instance.node, cadence: instance.cadence, wallets: accounts, priority: -1 });
     return accounts.flatMap((account, i) => {
+      // A node that lags shows the chain as it was before the account was made: that says nothing of it.
+      if (account.wholeFrom !== null && height < account.wholeFrom) return [];
       const wallet = wallets[i];
       const reason = wallet === undefined ? null : faultOfWallet(wallet);
       return reason === null ? [] : [{ account, reason }];

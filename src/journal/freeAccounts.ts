@@ -1,18 +1,20 @@
 import { z } from 'zod';
 import { queryRows, type Db } from './pool.js';
 
-const freeRow = z.object({ id: z.number(), address: z.string(), public_key: z.string() });
+const freeRow = z.object({ id: z.number(), address: z.string(), public_key: z.string(), deposit_height: z.number().nullable() });
 
 export interface FreeAccount {
   readonly id: number;
   readonly address: string;
   readonly publicKey: string;
+  /** From this block on it is whole on chain; null: not known. */
+  readonly wholeFrom: number | null;
 }
 
 /** Up to `limit` free accounts after `afterId` (exclusive), in the order in which they will be given. */
 export async function freeAccounts(db: Db, afterId: number, limit: number): Promise<FreeAccount[]> {
-  const rows = await queryRows(db, freeRow, "select id, address, public_key from wallet_sync.account where state = 'free' and id > $1 order by id limit $2", [afterId, limit]);
-  return rows.map((row) => ({ id: row.id, address: row.address, publicKey: row.public_key }));
+  const rows = await queryRows(db, freeRow, "select id, address, public_key, deposit_height from wallet_sync.account where state = 'free' and id > $1 order by id limit $2", [afterId, limit]);
+  return rows.map((row) => ({ id: row.id, address: row.address, publicKey: row.public_key, wholeFrom: row.deposit_height }));
 }
 
 /** Sets a free account aside, with why: it is never given. False where it is free no more. */
