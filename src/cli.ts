@@ -24,7 +24,36 @@ program
 program
   .command('status')
   .description('wallets by state, accounts, slots, instances')
-  .action(async () => (await import('./commands/status.js')).runStatus({ json: isJson() }));
+  .option('--failed', 'instead: what failed and waits for you, with what mends it', false)
+  .action(async (options: { failed: boolean }) =>
+    options.failed ? (await import('./commands/failures.js')).runFailures({ json: isJson() }) : (await import('./commands/status.js')).runStatus({ json: isJson() }),
+  );
+program
+  .command('retry')
+  .argument('[ID]', "an account's number or a user's id, as `wallet-sync status --failed` lists them")
+  .option('--all-failed', 'all of them', false)
+  .description('try again what failed, once its cause is mended')
+  .action(async (id: string | undefined, options: { allFailed: boolean }) => (await import('./commands/retry.js')).runRetry(id, { ...options, json: isJson() }));
+const funders = program.command('funders').description('the accounts that pay, and the keys they propose with');
+funders
+  .command('list')
+  .description('balances, slots and what they do, as chain and journal have them')
+  .action(async () => (await import('./commands/funders.js')).runFundersList({ json: isJson() }));
+funders
+  .command('add-keys')
+  .argument('<ACCOUNT>', 'a funding account: its name in flow.json, or its address')
+  .requiredOption('--count <N>', 'keys to add, 1 to 100')
+  .option('--yes', "don't ask", false)
+  .description('add keys on chain: each proposes one more transaction at the same time')
+  .addHelpText(
+    'after',
+    `
+Sends one transaction, proposed and paid by the account itself, after asking on a
+terminal. The keys are copies of the key that signs it; every running instance
+uses them at once. Repeated while an earlier transaction is not sealed, it waits
+for that one, and its keys count.`,
+  )
+  .action(async (account: string, options: { count: string; yes: boolean }) => (await import('./commands/addKeys.js')).runAddKeys(account, { ...options, json: isJson() }));
 for (const [name, does] of [
   ['pause', 'make, give and send nothing until resume; survives restarts'],
   ['resume', 'end a pause'],

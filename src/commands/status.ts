@@ -12,18 +12,33 @@ const listCounts = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).map(([name, value]) => `${value} ${name}`).join(', ') || 'none';
 
 function toText(report: StatusReport): string {
-  const oldest = report.oldest_waiting_s === null ? '' : ` (the oldest for ${Math.round(report.oldest_waiting_s)} s)`;
+  const failed = (report.accounts['failed'] ?? 0) + report.corrupted;
   return [
-    `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest}, ${report.corrupted} corrupted`,
+    `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest(report.oldest_waiting_s)}, ${report.corrupted} corrupted`,
     `accounts   ${listCounts(report.accounts)}`,
+    ...(failed === 0 ? [] : [`failed     ${failed}: \`wallet-sync status --failed\` says why`]),
     `delivered  ${listCounts(report.delivered_by)}; ${report.pool_hits} from the pool`,
-    `slots      ${report.slots_free} free of ${report.slots}, ${report.live_transactions} transactions unsealed`,
-    `instances  ${report.instances.map((instance) => `${instance.host}:${instance.pid}`).join(', ') || 'none is running'}`,
-    ...report.instances.flatMap((instance) =>
-      Object.entries(instance.sources)
-        .filter(([, source]) => source.state !== 'ok')
-        .map(([name, source]) => `  ${instance.host}:${instance.pid} ${name} is ${source.state}${source.reason === null ? '' : `: ${source.reason}`}`),
-    ),
+    `slots      ${report.slots_free} free of ${report.slots}, ${report.live_transactions} transactions unsealed${oldest(report.oldest_transaction_s)}`,
+    ...report.slots_out.map(({ slot, reason }) => `  ${slot} is out of rotation: ${reason}`),
+    `instances  ${report.instances.map(nameOf).join(', ') || 'none is running'}`,
+    ...report.instances.flatMap(troublesOf),
     ...(report.paused ? ['paused     nothing is made, given or sent until `wallet-sync resume`'] : []),
   ].join('\n');
+}
+
+type Living = StatusReport['instances'][number];
+
+const oldest = (seconds: number | null): string => (seconds === null ? '' : ` (the oldest for ${Math.round(seconds)} s)`);
+const nameOf = (instance: Living): string => `${instance.host}:${instance.pid}`;
+
+/** A line for each source, and for the access node, that is not as it should be, and for the last failure. */
+function troublesOf(instance: Living): string[] {
+  const peers = { ...instance.sources, ...(instance.access_node === null ? {} : { 'access node': instance.access_node }) };
+  const last = instance.last_error;
+  return [
+    ...Object.entries(peers)
+      .filter(([, peer]) => peer.state !== 'ok')
+      .map(([name, peer]) => `  ${nameOf(instance)} ${name} is ${peer.state}${peer.reason === null ? '' : `: ${peer.reason}`}`),
+    ...(last === null ? [] : [`  ${nameOf(instance)} last error, at ${last.at.slice(0, 19)}Z: ${last.message.split('\n')[0] ?? ''}`]),
+  ];
 }

@@ -4,8 +4,8 @@ import { createLog } from '../log.js';
 import { readDatabaseUrl } from '../settings.js';
 
 /** Opens the journal named by DATABASE_URL for one command, and closes it whatever happens. */
-export async function withJournal<T>(work: (journal: Journal) => Promise<T>): Promise<T> {
-  const journal = openJournal({ connectionString: readDatabaseUrl(readEnvironment()), log: createLog({ level: 'silent' }), maxConnections: 1 });
+export async function withJournal<T>(work: (journal: Journal) => Promise<T>, options: { maxConnections?: number } = {}): Promise<T> {
+  const journal = openJournal({ connectionString: readDatabaseUrl(readEnvironment()), log: createLog({ level: 'silent' }), maxConnections: options.maxConnections ?? 1 });
   try {
     return await work(journal);
   } finally {

@@ -45,6 +45,16 @@ export async function buildAddKeys(options: AddKeysOptions): Promise<SignedTrans
   });
 }
 
+const Body = z.object({ arguments: z.tuple([z.string(), z.string()]) });
+const IntArg = z.object({ type: z.literal('Int'), value: z.coerce.number().int().positive() });
+
+/** How many keys a transaction of {@link buildAddKeys} adds, from its bytes. Throws `data` where it is none. */
+export function readKeyCount(body: string): number {
+  const where = 'transaction that adds keys';
+  const [, count] = parseShape(Body, JSON.parse(body), where).arguments;
+  return parseShape(IntArg, JSON.parse(Buffer.from(count, 'base64').toString('utf8')), where).value;
+}
+
 const KeyAdded = z.object({ address: z.string(), keyIndex: z.coerce.number().int().nonnegative() });
 
 /** The indexes of the keys that one account got, from a sealed transaction's events, in their order. */

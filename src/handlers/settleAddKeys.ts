@@ -2,6 +2,7 @@ import { AppError } from '../errors.js';
 import type { ChainEvent } from '../flow/accessNode.js';
 import { readAddedKeys } from '../flow/addKeys.js';
 import { readFee } from '../flow/createAccounts.js';
+import { sayChanged } from '../journal/control.js';
 import { registerSlots } from '../journal/slots.js';
 import { settleTransaction, type LiveTransaction } from '../journal/transactions.js';
 import { blameSlot, withSolution } from './blame.js';
@@ -19,7 +20,10 @@ export function createAddKeysSettler(instance: Sender): Settler {
     await settleTransaction(
       journal,
       { instanceId: instance.id, transaction, sealedHeight, error: null, fee: fee?.amount ?? null, executionEffort: fee?.executionEffort ?? null },
-      (db) => registerSlots(db, added.map((keyIndex) => ({ address, keyIndex }))),
+      async (db) => {
+        await registerSlots(db, added.map((keyIndex) => ({ address, keyIndex })));
+        await sayChanged(db);
+      },
     );
     statistics.transactionsSealed += 1;
     log.info({ txId: transaction.id, funder: address, keys: added, sealedHeight }, 'keys added');
@@ -49,7 +53,7 @@ export function createAddKeysSettler(instance: Sender): Settler {
     async giveUp(transaction) {
       const ours = (await scanEvents(node, 'flow.AccountKeyAdded', transaction)).filter((event) => event.txId === transaction.id);
       if (ours.length > 0) return recordAdded(transaction, readAddedKeys(ours, transaction.slot.address), [], lastBlockOf(transaction));
-      await recordNothing(transaction, new AppError('expired', 'no trace of it on chain after its expiry: no key was added', { mend: 'add the keys again' }), null, null);
+      await recordNothing(transaction, new AppError('expired', 'no trace of it on chain after its expiry', { mend: 'add the keys again' }), null, null);
       log.warn({ txId: transaction.id, funder: transaction.slot.address, referenceHeight: transaction.referenceHeight }, 'adding keys expired and given up');
       return true;
     },

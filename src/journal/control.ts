@@ -19,6 +19,11 @@ export async function askControl(db: Db, command: { name: 'resync' | 'pause' | '
   else await db.query('select wallet_sync.set_paused($1)', [command.name === 'pause']);
 }
 
+/** Says to every instance that there is something new to look at; the rows say what. */
+export async function sayChanged(db: Db): Promise<void> {
+  await db.query("select pg_notify('wallet_sync_changed', '')");
+}
+
 /**
  * Takes all open resync requests, each once over all instances, together with what they ask of the journal: corruptions found
  * earlier are forgotten, one user's row is made or filled again. A null stands for all users: a sweep must follow.
