@@ -9,7 +9,7 @@ import { createLimiter, HOLD_MS } from '../flow/limiter.js';
 import { loadNetwork } from '../flow/network.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
-import { watchNode } from '../handlers/nodeHealth.js';
+import { createNodeHealth } from '../handlers/nodeHealth.js';
 import { createStatistics } from '../handlers/statistics.js';
 import { checkSchema, migrate } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
@@ -46,7 +46,8 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
     const limiter = createLimiter({ scriptRps: rates.script, transactionRps: rates.transaction, eventRps: rates.event, readRps: rates.read, ...gate });
     const url = settings.FLOW_ACCESS_NODE ?? network.accessNode;
     const statistics = createStatistics();
-    const node = watchNode(connectAccessNode({ url, limiter, timeoutMs: CALL_TIMEOUT_MS, log }), { log, onHealth: (health) => (statistics.accessNode = health) });
+    const health = createNodeHealth({ log, onHealth: (now) => (statistics.accessNode = now) });
+    const node = connectAccessNode({ url, limiter, timeoutMs: CALL_TIMEOUT_MS, log, watch: health.watch });
     const chainId = await node.chainId();
     if (chainId !== network.chainId) {
       throw new AppError('usage', `NETWORK is ${settings.NETWORK} (${network.chainId}), but the access node serves ${chainId}`, { where: new URL(url).host, mend: 'correct NETWORK or FLOW_ACCESS_NODE' });
@@ -76,6 +77,7 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
     const signal = await stopped;
     log.info({ signal }, 'stopping');
     await reactor.stop();
+    health.end();
     node.close();
   } finally {
     await within(3_000, journal.close());

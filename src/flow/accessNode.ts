@@ -6,7 +6,7 @@ import type { SignedTransaction } from './buildTransaction.js';
 import { classifyChainError, saysAlreadySent } from './errors.js';
 import { decodeCadence, type FclArg } from './fcl.js';
 import type { Limiter } from './limiter.js';
-import { createRest, parseAnswer, type RestAnswer, type RestCall } from './rest.js';
+import { createRest, parseAnswer, type CallWatch, type RestAnswer, type RestCall } from './rest.js';
 import { AccountAnswer, BlocksAnswer, EventsAnswer, JsonPayload, ParametersAnswer, ResultAnswer, ScriptAnswer, type EventAnswer } from './restAnswers.js';
 import { parseShape } from './shape.js';
 
@@ -17,6 +17,8 @@ export interface AccessNodeOptions {
   /** For each call, without its wait for room in the limiter. Default 10,000. */
   readonly timeoutMs?: number;
   readonly log: Log;
+  /** Sees every call as it goes out. */
+  readonly watch?: CallWatch;
 }
 
 export interface Block {

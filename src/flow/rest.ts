@@ -5,6 +5,9 @@ import { classifyHttpFailure, classifyThrown } from './errors.js';
 import type { CallKind, Limiter } from './limiter.js';
 import { parseShape } from './shape.js';
 
+/** Stands around each call as it goes out, past the limiter; what it gives and throws is the call's. */
+export type CallWatch = <T>(call: () => Promise<T>) => Promise<T>;
+
 export interface RestOptions {
   /** Base URL, with or without a slash at the end. */
   readonly url: string;
@@ -12,6 +15,8 @@ export interface RestOptions {
   /** For one call, without its wait for room in the limiter. */
   readonly timeoutMs: number;
   readonly log: Log;
+  /** Sees every call. Default: nobody. */
+  readonly watch?: CallWatch;
 }
 
 export interface RestCall {
@@ -39,6 +44,7 @@ export interface Rest {
 /** The thin HTTP client of an access node's REST API: limiter, timeout and classification, and nothing else. */
 export function createRest(options: RestOptions): Rest {
   const { limiter, timeoutMs, log } = options;
+  const watch: CallWatch = options.watch ?? ((call) => call());
   const url = options.url.replace(/\/+$/, '');
   const where = new URL(url).host;
   const closing = new AbortController();
@@ -63,7 +69,7 @@ export function createRest(options: RestOptions): Rest {
 
   return {
     url,
-    call: (call) => limiter.run(call.kind, () => send(call), call.priority === undefined ? {} : { priority: call.priority }),
+    call: (call) => limiter.run(call.kind, () => watch(() => send(call)), call.priority === undefined ? {} : { priority: call.priority }),
     close: () => closing.abort(),
   };
 }

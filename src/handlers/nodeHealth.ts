@@ -1,9 +1,8 @@
 import { AppError } from '../errors.js';
-import type { AccessNode } from '../flow/accessNode.js';
+import type { CallWatch } from '../flow/rest.js';
 import type { Log } from '../log.js';
 
 export interface NodeHealth {
-  /** `unknown` before the first answer. */
   readonly state: 'unknown' | 'ok' | 'down';
   readonly reason: string | null;
   /** ISO time of the last change. */
@@ -15,13 +14,21 @@ const SILENT_CALLS = 3;
 /** A call that waits for so long while no other is answered says the same: a frozen node's calls end only with their time-out. */
 const SILENT_MS = 3_000;
 
-/** The same access node, whose calls tell how it is. `onHealth` is told of each change. */
-export function watchNode(node: AccessNode, options: { readonly log: Log; readonly onHealth: (health: NodeHealth) => void }): AccessNode {
+export interface NodeWatch {
+  /** For the access node's calls. */
+  readonly watch: CallWatch;
+  /** Calls that are cut off from now on say nothing about the node. */
+  end(): void;
+}
+
+/** Tells from an access node's calls how it is. `onHealth` is told of each change. */
+export function createNodeHealth(options: { readonly log: Log; readonly onHealth: (health: NodeHealth) => void }): NodeWatch {
+  let ended = false;
   let state: NodeHealth['state'] = 'unknown';
   let silent = 0;
   let answeredAt = 0;
   const become = (next: NodeHealth['state'], reason: string | null): void => {
-    if (state === next) return;
+    if (state === next || ended) return;
     if (next === 'down' || state === 'down') options.log[next === 'down' ? 'warn' : 'info']({ state: next, reason }, 'access node health');
     state = next;
     options.onHealth({ state, reason, since: new Date().toISOString() });
@@ -31,12 +38,12 @@ export function watchNode(node: AccessNode, options: { readonly log: Log; readon
     answeredAt = performance.now();
     become('ok', null);
   };
-  const watched = async <T>(call: Promise<T>): Promise<T> => {
+  const watch: CallWatch = async (call) => {
     const askedAt = performance.now();
     const impatience = setTimeout(() => answeredAt <= askedAt && become('down', `no answer for ${SILENT_MS / 1_000} s`), SILENT_MS);
     impatience.unref();
     try {
-      const answer = await call;
+      const answer = await call();
       noteAnswer();
       return answer;
     } catch (thrown) {
@@ -49,15 +56,5 @@ export function watchNode(node: AccessNode, options: { readonly log: Log; readon
       clearTimeout(impatience);
     }
   };
-  return {
-    chainId: () => watched(node.chainId()),
-    latestSealedBlock: () => watched(node.latestSealedBlock()),
-    heightOf: (blockId) => watched(node.heightOf(blockId)),
-    account: (address) => watched(node.account(address)),
-    script: (cadence, args, o) => watched(node.script(cadence, args, o)),
-    send: (transaction, o) => watched(node.send(transaction, o)),
-    result: (txId) => watched(node.result(txId)),
-    eventsInRange: (type, from, to) => watched(node.eventsInRange(type, from, to)),
-    close: () => node.close(),
-  };
+  return { watch, end: () => void (ended = true) };
 }

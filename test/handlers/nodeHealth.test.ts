@@ -1,25 +1,24 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../src/errors.js';
-import type { AccessNode, Block } from '../../src/flow/accessNode.js';
-import { watchNode, type NodeHealth } from '../../src/handlers/nodeHealth.js';
+import type { CallWatch } from '../../src/flow/rest.js';
+import { createNodeHealth, type NodeHealth } from '../../src/handlers/nodeHealth.js';
 import { createLog } from '../../src/log.js';
 
-const BLOCK: Block = { id: 'ab', height: 1, timestamp: new Date(0) };
 const SILENCE = new AppError('network', 'the access node cannot be reached: ECONNRESET');
 
-let answer: () => Promise<Block>;
+let answer: () => Promise<string>;
 let told: NodeHealth[];
-let node: AccessNode;
+let watch: CallWatch;
 
 beforeEach(() => {
   vi.useFakeTimers();
   told = [];
-  answer = () => Promise.resolve(BLOCK);
-  node = watchNode({ latestSealedBlock: () => answer() } as AccessNode, { log: createLog({ level: 'silent' }), onHealth: (health) => told.push(health) });
+  answer = () => Promise.resolve('block');
+  ({ watch } = createNodeHealth({ log: createLog({ level: 'silent' }), onHealth: (health) => told.push(health) }));
 });
 afterEach(() => void vi.useRealTimers());
 
-const ask = (): Promise<unknown> => node.latestSealedBlock().catch((error: unknown) => error);
+const ask = (): Promise<unknown> => watch(() => answer()).catch((error: unknown) => error);
 const states = (): string[] => told.map((health) => health.state);
 
 describe("an access node's health, from its own calls", () => {
@@ -31,7 +30,7 @@ describe("an access node's health, from its own calls", () => {
     expect(states()).toEqual(['ok']);
     await ask();
     expect(told.at(-1)).toMatchObject({ state: 'down', reason: SILENCE.message });
-    answer = () => Promise.resolve(BLOCK);
+    answer = () => Promise.resolve('block');
     await ask();
     expect(states()).toEqual(['ok', 'down', 'ok']);
   });
@@ -50,7 +49,7 @@ describe("an access node's health, from its own calls", () => {
     answer = () => new Promise(() => undefined);
     void ask();
     await vi.advanceTimersByTimeAsync(2_000);
-    answer = () => Promise.resolve(BLOCK);
+    answer = () => Promise.resolve('block');
     await ask();
     await vi.advanceTimersByTimeAsync(2_000);
     expect(states()).toEqual(['ok']);
