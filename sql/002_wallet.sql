@@ -78,9 +78,16 @@ begin
 end
 $$;
 
--- Who waits is found in order of arrival without reading the ready ones.
-create index if not exists wallet_waiting on public.wallet (id)
-  where flow_address is null and flow_private_key is null and flow_public_key is null;
+-- Who waits is found in order of arrival without reading the ready ones. ("if not exists" alone looks under a lock that waits for
+-- every sign-up under way.)
+do $$
+begin
+  if to_regclass('public.wallet_waiting') is null then
+    create index wallet_waiting on public.wallet (id)
+      where flow_address is null and flow_private_key is null and flow_public_key is null;
+  end if;
+end
+$$;
 
 -- A user reads his own row, never the private key, and writes nothing. (select * therefore fails for him: name the columns.)
 -- What is there already is not made again: it would lock the table, and wait for everyone who reads it.

@@ -64,10 +64,23 @@ create table if not exists wallet_sync.account (
   constraint assigned_has_place check ((state = 'assigned') = (assignment is not null)),
   constraint address_only_from_chain check ((state in ('free', 'assigned', 'set_aside')) = (address is not null))
 );
-create index if not exists account_free on wallet_sync.account (id) where state = 'free';
-create index if not exists account_prepared on wallet_sync.account (id) where state = 'prepared';
-create index if not exists account_assigned on wallet_sync.account (assigned_at) where assigned_at is not null;
-create index if not exists account_open on wallet_sync.account (state) where state in ('prepared', 'submitted', 'expired');
+-- Sign-ups may write to this table and its history: what is there already is not made again, which would wait for those under way.
+do $$
+begin
+  if to_regclass('wallet_sync.account_free') is null then
+    create index account_free on wallet_sync.account (id) where state = 'free';
+  end if;
+  if to_regclass('wallet_sync.account_prepared') is null then
+    create index account_prepared on wallet_sync.account (id) where state = 'prepared';
+  end if;
+  if to_regclass('wallet_sync.account_assigned') is null then
+    create index account_assigned on wallet_sync.account (assigned_at) where assigned_at is not null;
+  end if;
+  if to_regclass('wallet_sync.account_open') is null then
+    create index account_open on wallet_sync.account (state) where state in ('prepared', 'submitted', 'expired');
+  end if;
+end
+$$;
 
 -- The order in which accounts were given: the cursor that the configuration files follow.
 create sequence if not exists wallet_sync.assignment;
@@ -168,7 +181,13 @@ create table if not exists wallet_sync.account_history (
   to_state wallet_sync.account_state not null,
   at timestamptz not null default clock_timestamp()
 );
-create index if not exists account_history_account on wallet_sync.account_history (account_id);
+do $$
+begin
+  if to_regclass('wallet_sync.account_history_account') is null then
+    create index account_history_account on wallet_sync.account_history (account_id);
+  end if;
+end
+$$;
 
 create or replace function wallet_sync.guard_account() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -194,8 +213,14 @@ begin
   return new;
 end
 $$;
-create or replace trigger guard_account before update on wallet_sync.account
-  for each row execute function wallet_sync.guard_account();
+do $$
+begin
+  if not exists (select from pg_trigger where tgrelid = 'wallet_sync.account'::regclass and tgname = 'guard_account' and tgenabled <> 'D') then
+    create or replace trigger guard_account before update on wallet_sync.account
+      for each row execute function wallet_sync.guard_account();
+  end if;
+end
+$$;
 
 -- A user's state where it is not plain from public.wallet: held by a policy, corrupted, or orphaned.
 create table if not exists wallet_sync.user_state (

@@ -6,7 +6,7 @@ set local lock_timeout = '1s';
 -- after the shared lock is held, no instance can go to sleep without seeing this transaction's row, or us its sleep.
 -- NOTIFY in each commit would cost 63 % of the sign-up rate; a full queue raises at commit, where nothing can catch it.
 create or replace function wallet_sync.ring(auth_id uuid) returns void
-language plpgsql security definer set search_path = '' set lock_timeout = '20ms' as $$
+language plpgsql security definer set search_path = '' set lock_timeout = '10ms' as $$
 declare
   must_ring boolean := current_setting('transaction_isolation') <> 'read committed';
 begin
@@ -26,32 +26,117 @@ $$;
 create or replace function wallet_sync.bell_lock() returns bigint
 language sql immutable parallel safe set search_path = '' as $$ select 7420031551001 $$;
 
-create or replace function wallet_sync.on_sign_up() returns trigger
-language plpgsql security definer set search_path = '' set lock_timeout = '50ms' as $$
+-- Who is given a wallet: soft-deleted users never, the others as the policy says. It has no settings of its own, so that it is
+-- inlined where it is called; what it names is in pg_catalog, which every search_path begins with.
+create or replace function wallet_sync.meets_policy(
+  provision text, email_confirmed_at timestamptz, phone_confirmed_at timestamptz, is_anonymous boolean, deleted_at timestamptz
+) returns boolean
+language sql immutable parallel safe as $$
+  select deleted_at is null and case provision
+    when 'confirmed' then email_confirmed_at is not null or phone_confirmed_at is not null
+    when 'non-anonymous' then not is_anonymous
+    else true
+  end
+$$;
+
+-- What the instances have agreed on, as far as a sign-up needs it. gives: the sign-up itself takes an account.
+create or replace function wallet_sync.read_policy(out provision text, out gives boolean, out low_water integer)
+language plpgsql security definer set search_path = '' set lock_timeout = '5ms' as $$
 begin
+  select c.provision, c.assign = 'trigger' and not c.paused, c.low_water into provision, gives, low_water from wallet_sync.control c;
+end
+$$;
+
+-- Gives a user who waits an account of the pool, where sign-ups do so themselves. Rings where that is the daemon's, where nothing
+-- was given, and where fewer than low_water are left. Stricter isolations leave it to the daemon: there, rows that others have
+-- changed are an error, at the latest at commit, where nothing can catch it.
+-- A connection keeps its plans: made while the tables are small, they must not read them whole when they are large.
+create or replace function wallet_sync.greet(user_id uuid, gives boolean, low_water integer) returns void
+language plpgsql security definer set search_path = '' set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
+begin
+  if gives and current_setting('transaction_isolation') = 'read committed' then
+    begin
+      perform from wallet_sync.assign(1, 'trigger', '{}', user_id);
+      if found and (low_water < 1 or exists (select from wallet_sync.account a where a.state = 'free' offset low_water - 1)) then
+        return;
+      end if;
+    exception when others then
+      null; -- The user waits, as with an empty pool.
+    end;
+  end if;
+  begin
+    perform wallet_sync.ring(user_id);
+  exception when others then
+    null; -- The backlog poll finds waiting users. What was given stays given.
+  end;
+end
+$$;
+
+-- Its blocks wait for a lock at most 5 ms (policy), 40 (row), 10 (account) and 10 (bell); those of on_user_change 5, 10, 10 and 10.
+-- A sign-up that is confirmed at once calls both: 100 ms together.
+create or replace function wallet_sync.on_sign_up() returns trigger
+language plpgsql security definer set search_path = '' set lock_timeout = '40ms' as $$
+declare
+  provision text;
+  gives boolean := false;
+  low_water integer;
+begin
+  begin
+    select p.* into provision, gives, low_water from wallet_sync.read_policy() p;
+    if not wallet_sync.meets_policy(provision, new.email_confirmed_at, new.phone_confirmed_at, new.is_anonymous, new.deleted_at) then
+      return new; -- on_user_change makes the row when the policy is met.
+    end if;
+  exception when others then
+    null; -- Whoever gives looks at the policy again.
+  end;
   begin
     insert into public.wallet (auth_id) values (new.id);
   exception when others then
     return new; -- The next sweep finds users without a row.
   end;
   begin
-    perform wallet_sync.ring(new.id);
+    perform wallet_sync.greet(new.id, gives, low_water);
   exception when others then
-    null; -- The backlog poll finds waiting users.
+    null;
   end;
   return new;
 end
 $$;
 
--- Rings when a policy that waits for a confirmation may have been met. The row is made at sign-up. A sign-up that is
--- confirmed at once calls both functions: their waits together stay below 100 ms.
+-- A user who meets the policy now, as by a confirmation, gets the row that he lacks and is served as in a sign-up, and so is one who
+-- waits still.
 create or replace function wallet_sync.on_user_change() returns trigger
-language plpgsql security definer set search_path = '' set lock_timeout = '20ms' as $$
+language plpgsql security definer set search_path = '' set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
+declare
+  provision text;
+  gives boolean := false;
+  low_water integer;
+  is_met boolean := false;
 begin
   begin
-    if exists (select from public.wallet w where w.auth_id = new.id and w.flow_address is null) then
-      perform wallet_sync.ring(new.id);
+    select p.* into provision, gives, low_water from wallet_sync.read_policy() p;
+    is_met := wallet_sync.meets_policy(provision, new.email_confirmed_at, new.phone_confirmed_at, new.is_anonymous, new.deleted_at);
+    if not is_met then
+      return new;
     end if;
+  exception when others then
+    null; -- Nobody gets a row on a guess; who has one and waits rings.
+  end;
+  begin
+    if exists (select from public.wallet w where w.auth_id = new.id and w.flow_address is not null) then
+      return new;
+    end if;
+    if not exists (select from public.wallet w where w.auth_id = new.id) then
+      if not is_met then
+        return new;
+      end if;
+      insert into public.wallet (auth_id) values (new.id);
+    end if;
+  exception when others then
+    return new; -- The next sweep finds users without a row.
+  end;
+  begin
+    perform wallet_sync.greet(new.id, gives, low_water);
   exception when others then
     null;
   end;
@@ -60,18 +145,23 @@ end
 $$;
 
 -- Last of the triggers by name: one that an application has for the same row goes first. Those that are there already are
--- not made again: that would stop all sign-ups for as long as the oldest one takes.
+-- not made again: that would stop all sign-ups for as long as the oldest one takes. The column that was added last tells one of
+-- before.
 do $$
 begin
   if not exists (select from pg_trigger where tgrelid = 'auth.users'::regclass and tgname = 'zz_wallet_sync_sign_up' and tgenabled <> 'D') then
     create or replace trigger zz_wallet_sync_sign_up after insert on auth.users
       for each row execute function wallet_sync.on_sign_up();
   end if;
-  if not exists (select from pg_trigger where tgrelid = 'auth.users'::regclass and tgname = 'zz_wallet_sync_user_change' and tgenabled <> 'D') then
+  if not exists (
+    select from pg_trigger t where tgrelid = 'auth.users'::regclass and tgname = 'zz_wallet_sync_user_change' and tgenabled <> 'D'
+      and pg_get_triggerdef(t.oid) ~ 'phone_confirmed_at'
+  ) then
     create or replace trigger zz_wallet_sync_user_change
-      after update of email_confirmed_at, is_anonymous, banned_until, deleted_at on auth.users
+      after update of email_confirmed_at, phone_confirmed_at, is_anonymous, banned_until, deleted_at on auth.users
       for each row when (
-        old.email_confirmed_at is distinct from new.email_confirmed_at or old.is_anonymous is distinct from new.is_anonymous
+        old.email_confirmed_at is distinct from new.email_confirmed_at or old.phone_confirmed_at is distinct from new.phone_confirmed_at
+        or old.is_anonymous is distinct from new.is_anonymous
         or old.banned_until is distinct from new.banned_until or old.deleted_at is distinct from new.deleted_at
       )
       execute function wallet_sync.on_user_change();
@@ -79,7 +169,9 @@ begin
 end
 $$;
 
-revoke all on function wallet_sync.ring(uuid), wallet_sync.on_sign_up(), wallet_sync.on_user_change(), wallet_sync.bell_lock() from public;
-grant execute on function wallet_sync.bell_lock() to wallet_sync_service;
+revoke all on function wallet_sync.ring(uuid), wallet_sync.greet(uuid, boolean, integer), wallet_sync.read_policy(),
+  wallet_sync.meets_policy(text, timestamptz, timestamptz, boolean, timestamptz), wallet_sync.on_sign_up(), wallet_sync.on_user_change(),
+  wallet_sync.bell_lock() from public;
+grant execute on function wallet_sync.bell_lock(), wallet_sync.meets_policy(text, timestamptz, timestamptz, boolean, timestamptz) to wallet_sync_service;
 
 insert into wallet_sync.migration (name) values ('004_bell.sql') on conflict do nothing;

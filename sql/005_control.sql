@@ -8,6 +8,21 @@ create table if not exists wallet_sync.control (
 );
 insert into wallet_sync.control default values on conflict do nothing;
 
+-- The policy that all running instances share, written by the first that starts (policy_set_at: when). provision: who is given a
+-- wallet. assign: by whom. low_water: where sign-ups take accounts themselves, they ring when fewer are left.
+-- Sign-ups read this row: altering the table waits for the oldest of them, so it is altered once.
+do $$
+begin
+  if not exists (select from pg_attribute where attrelid = 'wallet_sync.control'::regclass and attname = 'policy_set_at') then
+    alter table wallet_sync.control
+      add column if not exists provision text not null default 'all' check (provision in ('all', 'confirmed', 'non-anonymous')),
+      add column if not exists assign text not null default 'daemon' check (assign in ('daemon', 'trigger')),
+      add column if not exists low_water integer not null default 1 check (low_water >= 0),
+      add column if not exists policy_set_at timestamptz;
+  end if;
+end
+$$;
+
 -- A resync of one user, or of all where auth_id is null. Taken once, by whoever comes first.
 create table if not exists wallet_sync.resync_request (
   id bigint generated always as identity primary key,
@@ -63,7 +78,7 @@ end
 $$;
 
 revoke all on wallet_sync.control, wallet_sync.resync_request from public, anon, authenticated;
-grant select on wallet_sync.control to wallet_sync_service;
+grant select, update (provision, assign, low_water, policy_set_at) on wallet_sync.control to wallet_sync_service;
 grant select, update on wallet_sync.resync_request to wallet_sync_service;
 revoke all on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer) from public;
 grant execute on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer)

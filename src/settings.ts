@@ -51,6 +51,8 @@ const settingsSchema = z.object({
     .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
     .refine((names) => names?.length !== 0, 'must be names of accounts in flow.json, separated by commas'),
   WALLET_ENCRYPTION_KEY: masterKey,
+  PROVISION: z.enum(['all', 'confirmed', 'non-anonymous'], 'must be all, confirmed or non-anonymous').default('all'),
+  ASSIGN: z.enum(['daemon', 'trigger'], 'must be daemon or trigger').default('daemon'),
   SYNC_INTERVAL: seconds(300, 1, 86_400),
   BACKLOG_POLL: seconds(5, 0.1, 86_400),
   POOL_SIZE: whole('a whole number', 25, 0, 100_000),

@@ -29,6 +29,8 @@ const WRONG = {
   FLOW_ACCESS_NODE: 'ftp://wr0ng-value',
   FUNDING_ACCOUNTS: ' , ,',
   WALLET_ENCRYPTION_KEY: 'wr0ng-value',
+  PROVISION: 'wr0ng-value',
+  ASSIGN: 'wr0ng-value',
   SYNC_INTERVAL: 'wr0ng-value',
   BACKLOG_POLL: '0',
   POOL_SIZE: '1.5',
@@ -66,7 +68,7 @@ describe('what is missing or wrong', () => {
   it('is listed in one message when every setting is wrong at once', () => {
     const message = messageFor(WRONG);
     expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
-    expect(message).toMatch(/^23 settings are missing or wrong:\n/);
+    expect(message).toMatch(/^25 settings are missing or wrong:\n/);
   });
 
   it('is listed together when some are missing and others wrong', () => {
@@ -221,6 +223,8 @@ describe('what is not set', () => {
       WALLET_ENCRYPTION_KEY: Buffer.from('ab'.repeat(32), 'hex'),
       FLOW_JSON: 'flow/flow.json',
       FUNDING_ACCOUNTS: undefined,
+      PROVISION: 'all',
+      ASSIGN: 'daemon',
       SYNC_INTERVAL: 300,
       BACKLOG_POLL: 5,
       POOL_SIZE: 25,
@@ -273,6 +277,14 @@ describe('what is set', () => {
   it('shares the rate limits between all instances when asked to', () => {
     expect(read({ RATE_LIMIT_SCOPE: 'shared' }).RATE_LIMIT_SCOPE).toBe('shared');
     expect(messageFor({ RATE_LIMIT_SCOPE: 'global' })).toContain('RATE_LIMIT_SCOPE must be instance or shared');
+  });
+
+  it.each([
+    ['PROVISION', ['all', 'confirmed', 'non-anonymous'], 'PROVISION must be all, confirmed or non-anonymous'],
+    ['ASSIGN', ['daemon', 'trigger'], 'ASSIGN must be daemon or trigger'],
+  ] as const)('%s is one of %j', (name, values, message) => {
+    for (const value of values) expect(read({ [name]: value })[name]).toBe(value);
+    expect(messageFor({ [name]: 'some' })).toContain(message);
   });
 
   it('names funding accounts, separated by commas, blanks aside', () => {

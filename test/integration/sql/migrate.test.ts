@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { checkSchema, migrationFiles } from '../../../src/journal/migrate.js';
@@ -5,8 +6,9 @@ import { addMissingWallets } from '../../../src/journal/users.js';
 import { isSchemaMissing } from '../../../src/journal/sqlErrors.js';
 import { packagePath } from '../../../src/packagePath.js';
 import { signUp } from '../../../dev/signUp.js';
+import { fillPool } from '../../support/accounts.js';
 import { describeSchema, removeEverything } from '../../support/breakage.js';
-import { startDatabase, type Database } from '../../support/database.js';
+import { INSERT_USER, startDatabase, type Database } from '../../support/database.js';
 
 let database: Database;
 beforeAll(async () => void (database = await startDatabase({ migrated: false })));
@@ -47,8 +49,11 @@ test('applied again, migrate waits for no sign-up and no reader of public.wallet
   const [reader, signingUp] = [await database.connect('service_role'), await database.connect('supabase_auth_admin')];
   await reader.query('begin');
   await reader.query('select count(*) from public.wallet');
+  await fillPool(database.journal, 1);
+  await database.asOwner("update wallet_sync.control set assign = 'trigger'");
   await signingUp.query('begin');
-  await signingUp.query("update auth.users set role = 'authenticated'");
+  await signingUp.query(INSERT_USER, [randomUUID()]);
+  await signingUp.query("update auth.users set role = 'authenticated', email_confirmed_at = clock_timestamp()");
   // Waiting for either would end in a lock timeout.
   expect(await database.migrate()).toEqual([]);
   await Promise.all([reader.end(), signingUp.end()]);

@@ -87,7 +87,7 @@ test.each(['anon', 'authenticated'] as const)('schema wallet_sync is closed to %
   );
   expect(objects.length).toBeGreaterThan(10);
   for (const { name } of objects) await expect.soft(request(role, own, `select * from ${name}`), name).rejects.toThrow(DENIED);
-  for (const call of ['resync()', 'set_paused(true)', "ring(gen_random_uuid())", 'users_page(null, 10)', 'add_missing_wallets(null, 10)', "assign(1, 'x', '{}')", 'restore_wallets()']) {
+  for (const call of ['resync()', 'set_paused(true)', "ring(gen_random_uuid())", 'users_page(null, 10)', 'add_missing_wallets(null, 10)', "assign(1, 'x', '{}')", 'restore_wallets()', "greet(gen_random_uuid(), true, 1)", 'read_policy()', "is_provisioned(gen_random_uuid())"]) {
     await expect.soft(request(role, own, `select * from wallet_sync.${call}`), call).rejects.toThrow(DENIED);
   }
 });
@@ -115,12 +115,25 @@ describe('wallet_sync_service', () => {
     'delete from wallet_sync.member',
     'truncate wallet_sync.account',
     'update wallet_sync.control set paused = true',
+    'delete from wallet_sync.control',
+    'select wallet_sync.ring(gen_random_uuid())',
+    'select wallet_sync.greet(gen_random_uuid(), true, 1)',
+    'select * from wallet_sync.read_policy()',
     "insert into wallet_sync.migration (name) values ('x')",
     'drop trigger zz_wallet_sync_sign_up on auth.users',
     'drop schema wallet_sync cascade',
     'create table wallet_sync.own (id integer)',
   ])('is refused: %s', async (sql) => {
     await expect(database.journal.query(sql)).rejects.toThrow(/permission denied|must be owner/);
+  });
+
+  test('learns of users their id alone, and only of those who may have a wallet', async () => {
+    expect(await database.asOwner("select column_name::text from information_schema.columns where table_schema = 'wallet_sync' and table_name = 'provisioned_user'")).toEqual([{ column_name: 'id' }]);
+    await database.asOwner("update wallet_sync.control set provision = 'confirmed'");
+    const { authId } = await signUp(database.auth, { confirmed: false });
+    const seen = await database.journal.query('select id, wallet_sync.is_provisioned(id) as may from wallet_sync.provisioned_user order by id');
+    expect(seen.rows).toEqual([own, other].sort().map((id) => ({ id, may: true })));
+    expect((await database.journal.query('select wallet_sync.is_provisioned($1) as may', [authId])).rows).toEqual([{ may: false }]);
   });
 
   test('is no superuser, bypasses no row security, creates no role and is in no other', async () => {
