@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import type { SendFault } from '../../../dev/simulatedChain/sendFaults.js';
+import type { FaultPoint } from '../../../src/faultPoints.js';
+import type { Halt } from './breakpoint.js';
+import { WORKS, type Work } from './process.js';
+
+/** One instance does one thing, and may be halted in it. Numbers of instances, users and wallets are counted round. */
+export interface Step {
+  readonly instance: number;
+  readonly work: Work;
+  readonly halt: Halt | null;
+}
+
+/** What can happen. */
+export type Command =
+  | { readonly do: 'sign up'; readonly users: number; readonly confirmed: boolean; readonly anonymous: boolean }
+  | { readonly do: 'confirm' | 'delete' | 'delete softly'; readonly user: number }
+  | ({ readonly do: 'step' } & Step)
+  /** Both at the same time. */
+  | { readonly do: 'steps'; readonly steps: readonly [Step, Step] }
+  /** A doorbell heard by one instance, or twice, or by two. */
+  | { readonly do: 'notify'; readonly instances: readonly number[] }
+  /** Every running instance does in turn what its reactor would. */
+  | { readonly do: 'work' }
+  | { readonly do: 'crash' | 'freeze'; readonly instance: number }
+  /** All that are frozen; all that are dead. */
+  | { readonly do: 'wake' | 'restart' }
+  /** Blocks come, leases run out. `alive`: instances that run say so and work meanwhile; otherwise nobody does anything. */
+  | { readonly do: 'time passes'; readonly seconds: number; readonly alive: boolean }
+  | { readonly do: 'send fault'; readonly fault: SendFault }
+  | { readonly do: 'bad key'; readonly member: number }
+  | { readonly do: 'dear accounts'; readonly effort: number }
+  | { readonly do: 'foreign signature'; readonly slot: number }
+  | { readonly do: 'funder'; readonly state: 'empty' | 'refilled' }
+  | { readonly do: 'node lags'; readonly instance: number; readonly behind: number; readonly lag: number }
+  | { readonly do: 'node fails'; readonly instance: number; readonly kind: 'network' | 'rate-limit'; readonly calls: number }
+  /** Every wallet's owner spends all its FLOW. */
+  | { readonly do: 'spend' };
+
+/** What a run starts with. */
+export interface Shape {
+  readonly instances: number;
+  readonly funderKeys: number;
+  readonly poolSize: number;
+  /** Users who have signed up, and mostly got their wallets, before the first command. */
+  readonly users: number;
+}
+
+const POINTS: readonly FaultPoint[] = ['key stored', 'bytes stored', 'before send', 'after send', 'before seal', 'sealed', 'settled'];
+const index = fc.nat({ max: 5 });
+
+const halt: fc.Arbitrary<Halt> = fc.oneof(
+  fc.record({ mode: fc.constantFrom('crash', 'freeze'), at: fc.constantFrom(...POINTS), nth: fc.integer({ min: 1, max: 2 }) }),
+  fc.record({ mode: fc.constantFrom('crash', 'freeze', 'cut'), at: fc.constant('any' as const), nth: fc.integer({ min: 1, max: 30 }) }),
+);
+const step: fc.Arbitrary<Step> = fc.record({ instance: index, work: fc.constantFrom(...WORKS, 'fund' as const, 'fund' as const), halt: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 2, arbitrary: halt }) });
+
+const sendFault: fc.Arbitrary<SendFault> = fc.oneof(
+  fc.record({ name: fc.constantFrom('answer lost', 'refused', 'dropped', 'result hidden', 'hidden') }),
+  fc.record({ name: fc.constant('late' as const), blocks: fc.integer({ min: 1, max: 29 }) }),
+);
+
+/** A random command; the first of each list is what a counterexample is shrunk to. */
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('sign up' as const), users: fc.integer({ min: 1, max: 4 }), confirmed: fc.boolean(), anonymous: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.constant({ do: 'work' } as const) },
+  { weight: 14, arbitrary: step.map((each) => ({ do: 'step' as const, ...each })) },
+  { weight: 3, arbitrary: fc.tuple(step, step).map((steps) => ({ do: 'steps' as const, steps })) },
+  { weight: 2, arbitrary: fc.array(index, { minLength: 1, maxLength: 2 }).map((instances) => ({ do: 'notify' as const, instances })) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('time passes' as const), seconds: fc.integer({ min: 1, max: 8 }), alive: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('time passes' as const), seconds: fc.constantFrom(11, 25, 50), alive: fc.boolean() }) },
+  { weight: 6, arbitrary: fc.constantFrom({ do: 'restart' } as const, { do: 'wake' } as const) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('crash', 'freeze'), instance: index }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('confirm', 'delete', 'delete softly'), user: fc.nat({ max: 20 }) }) },
+  { weight: 4, arbitrary: sendFault.map((fault) => ({ do: 'send fault' as const, fault })) },
+  { weight: 6, arbitrary: fc.constant({ do: 'spend' } as const) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('bad key' as const), member: fc.nat({ max: 8 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('dear accounts' as const), effort: fc.constantFrom(324, 3_000) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('foreign signature' as const), slot: index }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('funder' as const), state: fc.constantFrom('refilled', 'empty') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('node lags' as const), instance: index, behind: fc.constantFrom(0, 3, 20), lag: fc.constantFrom(0, 5, 40) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('node fails' as const), instance: index, kind: fc.constantFrom('network', 'rate-limit'), calls: fc.integer({ min: 1, max: 6 }) }) },
+);
+
+/** A run: long ones as often as short ones. */
+export const commands: fc.Arbitrary<Command[]> = fc.noBias(fc.array(command, { minLength: 1, maxLength: 50, size: 'max' }));
+
+export const shape: fc.Arbitrary<Shape> = fc.record({
+  instances: fc.constantFrom(1, 2, 2, 3),
+  funderKeys: fc.constantFrom(1, 2, 3),
+  poolSize: fc.constantFrom(0, 3, 6),
+  users: fc.nat({ max: 3 }),
+});
