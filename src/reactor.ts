@@ -18,6 +18,7 @@ import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
 import { isPaused, recordControl, takeResyncs } from './journal/control.js';
 import { readDemand } from './journal/demand.js';
+import { isPolicyKept, registerPolicy, type Policy } from './journal/policy.js';
 import { heartbeat, stopInstance } from './journal/instances.js';
 import { checkSchema } from './journal/migrate.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
@@ -139,6 +140,11 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     make$.next();
   };
 
+  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN };
+  /** Half a pool: from there on the demand is worth a batch. */
+  const lowWater = Math.max(1, Math.ceil(settings.POOL_SIZE / 2));
+  const register = (): Promise<void> => registerPolicy(journal, { ...policy, instanceId: id, statistics, lowWater, log });
+
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
   const beat = async (): Promise<void> => {
     await heartbeat(journal, id, statistics);
@@ -148,6 +154,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       // A page of nobody: fails as long as public.wallet or its unique index is missing.
       await addMissingWallets(journal, null, 0);
       await registerFunders(journal, instance.network);
+      if (!(await isPolicyKept(journal, policy))) await register();
       schemaMissing = false;
       log.info('schema wallet_sync is back');
       sweeps$.next({ kind: 'sweep', reason: 'schema restored', source: 'reconnect' });
@@ -223,6 +230,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
   ];
+  await register();
   await beat();
   await readControl();
   const running = signals.connect();
