@@ -2,7 +2,8 @@
 set local lock_timeout = '5s';
 
 -- The users who may have a wallet, as the policy stands. The daemon's role reads them through this view alone: auth.users has row
--- level security and no policy, so that a plain role with SELECT would read none and get no error.
+-- level security and no policy, so that a plain role with SELECT would read none and get no error. Who asks about one user a row
+-- adds "offset 0": each is then looked up by his id, where a join reads all users for each where the statistics say that few wait.
 create or replace view wallet_sync.provisioned_user as
   select u.id from auth.users u
   where wallet_sync.meets_policy(
@@ -60,7 +61,7 @@ begin
   with waiting as (
     select w.id, w.auth_id, w.created_at from public.wallet w
     where w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null and w.auth_id is not null
-      and exists (select from wallet_sync.provisioned_user p where p.id = w.auth_id)
+      and exists (select from wallet_sync.provisioned_user p where p.id = w.auth_id offset 0)
       and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
       and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id)
     order by w.id limit max_users for update of w skip locked
@@ -95,7 +96,7 @@ create or replace view wallet_sync.waiting with (security_invoker = true) as
     where flow_address is null and flow_private_key is null and flow_public_key is null and auth_id is not null
     order by id offset 0
   ) w
-  where exists (select from wallet_sync.provisioned_user p where p.id = w.auth_id)
+  where exists (select from wallet_sync.provisioned_user p where p.id = w.auth_id offset 0)
     and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
     and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id);
 
