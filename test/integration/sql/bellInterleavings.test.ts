@@ -120,7 +120,7 @@ test('a daemon with nothing but the bell overlooks nobody of four connections th
   const COUNT = 400;
   const seed = Date.now();
   // A pause of a random number of queries lets the daemon fall asleep in between.
-  const pauses = fc.sample(fc.nat(12), { numRuns: COUNT, seed });
+  const pauses = fc.sample(fc.nat(60), { numRuns: COUNT, seed });
   const watched = watchByBell(COUNT);
   const everybody = await Promise.all(
     Array.from({ length: 4 }, async (_, line) => {
