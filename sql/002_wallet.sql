@@ -84,7 +84,7 @@ do $$
 begin
   if to_regclass('public.wallet_waiting') is null then
     create index wallet_waiting on public.wallet (id)
-      where flow_address is null and flow_private_key is null and flow_public_key is null;
+      where flow_address is null and flow_private_key is null and flow_public_key is null and auth_id is not null;
   end if;
 end
 $$;

@@ -40,7 +40,7 @@ create table if not exists wallet_sync.slot (
 
 -- A key pair and, once the chain has shown it, its address. auth_id has no foreign key: deleting a user keeps the key.
 -- deposit_height: no block above it holds a deposit of ours. batch_max: after a failure that a member can cause, the largest batch
--- it may be part of (null: any).
+-- it may be part of (null: any). assigned_xid: the transaction that gave it, for those who follow the assignments.
 create table if not exists wallet_sync.account (
   id bigint generated always as identity primary key,
   state wallet_sync.account_state not null default 'prepared',
@@ -53,6 +53,7 @@ create table if not exists wallet_sync.account (
   free_at timestamptz,
   assigned_at timestamptz,
   assignment bigint unique,
+  assigned_xid xid8,
   delivered_by text,
   pool_hit boolean,
   deposit_height bigint,
@@ -72,6 +73,9 @@ begin
   end if;
   if to_regclass('wallet_sync.account_prepared') is null then
     create index account_prepared on wallet_sync.account (id) where state = 'prepared';
+  end if;
+  if to_regclass('wallet_sync.account_assigned_xid') is null then
+    create index account_assigned_xid on wallet_sync.account (assigned_xid) where assigned_xid is not null;
   end if;
   if to_regclass('wallet_sync.account_assigned') is null then
     create index account_assigned on wallet_sync.account (assigned_at) where assigned_at is not null;
@@ -114,13 +118,14 @@ create unique index if not exists transaction_one_live_per_slot
 create unique index if not exists transaction_one_live_add_keys
   on wallet_sync.transaction (proposer_address) where state = 'live' and kind = 'add-keys';
 create index if not exists transaction_settled on wallet_sync.transaction (settled_at) where state = 'sealed';
+create index if not exists transaction_given_up on wallet_sync.transaction (settled_at) where state = 'given_up';
 
 -- A signed transaction never changes, and its end is final, but for one that was given up and sealed after all.
 create or replace function wallet_sync.guard_transaction() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   if old.state <> new.state and not (old.state::text || '>' || new.state::text = any (array[
-    'live>sealed', 'live>failed', 'live>given_up', 'given_up>sealed', 'given_up>failed'
+    'live>sealed', 'live>failed', 'live>given_up', 'given_up>sealed'
   ])) then
     raise exception 'transaction % cannot go from % to %', old.id, old.state, new.state;
   end if;
@@ -194,8 +199,8 @@ language plpgsql security definer set search_path = '' as $$
 begin
   if old.state <> new.state then
     if not (old.state::text || '>' || new.state::text = any (array[
-      'prepared>submitted', 'submitted>prepared', 'submitted>free', 'submitted>expired', 'submitted>failed', 'prepared>failed',
-      'failed>prepared', 'expired>free', 'expired>set_aside', 'free>assigned', 'free>set_aside', 'set_aside>free'
+      'prepared>submitted', 'submitted>prepared', 'submitted>free', 'submitted>expired', 'submitted>failed',
+      'failed>prepared', 'expired>free', 'free>assigned', 'free>set_aside'
     ])) then
       raise exception 'account % cannot go from % to %', old.id, old.state, new.state;
     end if;

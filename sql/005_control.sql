@@ -79,7 +79,7 @@ $$;
 
 revoke all on wallet_sync.control, wallet_sync.resync_request from public, anon, authenticated;
 grant select, update (provision, assign, low_water, policy_set_at) on wallet_sync.control to wallet_sync_service;
-grant select, update on wallet_sync.resync_request to wallet_sync_service;
+grant select, update, delete on wallet_sync.resync_request to wallet_sync_service;
 revoke all on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer) from public;
 grant execute on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer)
   to wallet_sync_service, service_role;

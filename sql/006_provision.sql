@@ -22,7 +22,7 @@ $$;
 -- Gives waiting users free accounts, in order of arrival, and fills public.wallet: one call is one statement, so both or neither.
 -- heard: {"<auth_id>": "<source>"} for users whose own signal was heard; via: which source led to this look.
 -- only_user: this one alone, in a sign-up or to find the row that makes a batch fail. Step by step it takes a third of the time.
--- Without seqscan for the reason told at greet; without jit, because a table that has lost its index then looks costly enough.
+-- While paused it gives nothing, in whatever loop it is called. Without seqscan for the reason told at greet; without jit, because a table that has lost its index then looks costly enough.
 create or replace function wallet_sync.assign(max_users integer, via text, heard jsonb, only_user uuid default null)
 returns table (auth_id uuid, address text, account_id bigint)
 language plpgsql volatile set search_path = '' set enable_seqscan = off set jit = off as $$
@@ -33,7 +33,7 @@ declare
 begin
   if only_user is not null then
     select w.id, w.created_at into wallet from public.wallet w
-    where w.auth_id = only_user and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null
+    where not (select c.paused from wallet_sync.control c) and w.auth_id = only_user and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null
       and wallet_sync.is_provisioned(w.auth_id)
       and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
       and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id)
@@ -47,7 +47,7 @@ begin
       return;
     end if;
     update wallet_sync.account a
-    set state = 'assigned', auth_id = only_user, assigned_at = clock_timestamp(), assignment = nextval('wallet_sync.assignment'),
+    set state = 'assigned', auth_id = only_user, assigned_at = clock_timestamp(), assignment = nextval('wallet_sync.assignment'), assigned_xid = pg_current_xact_id(),
       delivered_by = coalesce(heard ->> only_user::text, via), pool_hit = free.free_at < wallet.created_at
     where a.id = free.id;
     update public.wallet w
@@ -60,7 +60,7 @@ begin
   return query
   with waiting as (
     select w.id, w.auth_id, w.created_at from public.wallet w
-    where w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null and w.auth_id is not null
+    where not (select c.paused from wallet_sync.control c) and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null and w.auth_id is not null
       and exists (select from wallet_sync.provisioned_user p where p.id = w.auth_id offset 0)
       and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
       and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id)
@@ -74,7 +74,7 @@ begin
     join (select *, row_number() over (order by id) as place from free) f using (place)
   ), given as (
     update wallet_sync.account a
-    set state = 'assigned', auth_id = p.auth_id, assigned_at = clock_timestamp(), assignment = nextval('wallet_sync.assignment'),
+    set state = 'assigned', auth_id = p.auth_id, assigned_at = clock_timestamp(), assignment = nextval('wallet_sync.assignment'), assigned_xid = pg_current_xact_id(),
       delivered_by = coalesce(heard ->> p.auth_id::text, via), pool_hit = p.free_at < p.created_at
     from pair p where a.id = p.id
     returning a.id, a.auth_id
@@ -119,12 +119,16 @@ language sql stable set search_path = '' as $$
         where t.state = 'live' and t.kind = 'create' and m.live) members)
 $$;
 
--- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full.
+-- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full. It is counted under the lock that
+-- all instances share, so of those who wait only 5,000 are counted (200,000 took 0.7 s): more than every slot can serve at once.
+-- quiet_ms: since the last account was given.
 create or replace function wallet_sync.demand(pool_size integer, instance_lease interval)
-returns table (waiting bigint, free bigint, being_made bigint, demand bigint)
+returns table (waiting bigint, free bigint, being_made bigint, demand bigint, quiet_ms double precision)
 language sql stable set search_path = '' as $$
-  select w, f, b, w + pool_size - f - b from (
-    select (select count(*) from wallet_sync.waiting) w,
+  select w, f, b, w + pool_size - f - b,
+    coalesce((select extract(epoch from clock_timestamp() - max(a.assigned_at)) * 1000 from wallet_sync.account a), 'infinity')::double precision
+  from (
+    select (select count(*) from (select from wallet_sync.waiting limit 5000) counted) w,
       (select count(*) from wallet_sync.account a where a.state = 'free') f,
       wallet_sync.being_made(instance_lease) b) counts
 $$;
@@ -154,16 +158,33 @@ language sql volatile security definer set search_path = '' as $$
   select (select count(*) from page), (select max(p.id::text)::uuid from page p), (select count(*) from made)
 $$;
 
--- Fills emptied rows of users who have an account again from the home of record. Returns how many.
+-- Fills a user's emptied row again from the home of record. A row that refuses (a constraint or trigger of the application's) is
+-- counted corrupted with the reason, and left alone. True where it was filled.
+create or replace function wallet_sync.restore_wallet(user_id uuid) returns boolean
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
+  from wallet_sync.account a
+  where w.auth_id = user_id and a.auth_id = user_id
+    and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null;
+  return found;
+exception when integrity_constraint_violation or data_exception or raise_exception then
+  insert into wallet_sync.user_state as s (auth_id, state, reason, solution)
+  values (user_id, 'corrupted', sqlerrm, 'mend the row or the constraint that the reason names, then: wallet-sync retry ' || user_id)
+  on conflict (auth_id) do update set state = excluded.state, reason = excluded.reason, solution = excluded.solution;
+  return false;
+end
+$$;
+
+-- All of them. Returns how many were filled; those found corrupted before are skipped.
 create or replace function wallet_sync.restore_wallets() returns bigint
 language sql volatile set search_path = '' as $$
-  with restored as (
-    update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
-    from wallet_sync.account a
-    where a.auth_id = w.auth_id and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null
-    returning 1
+  with emptied as materialized (
+    select a.auth_id from wallet_sync.account a join public.wallet w on w.auth_id = a.auth_id
+    where w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null
+      and not exists (select from wallet_sync.user_state u where u.auth_id = a.auth_id)
   )
-  select count(*) from restored
+  select count(*) filter (where wallet_sync.restore_wallet(e.auth_id)) from emptied e
 $$;
 
 -- One user again from the start: a corruption found earlier is forgotten, the wallet row made if it is missing, and filled
@@ -175,17 +196,14 @@ language sql volatile security definer set search_path = '' as $$
   select u.id from wallet_sync.provisioned_user u
   where u.id = user_id and not exists (select from public.wallet w where w.auth_id = u.id)
   on conflict (auth_id) do nothing;
-  update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
-  from wallet_sync.account a
-  where w.auth_id = user_id and a.auth_id = user_id
-    and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null;
+  select wallet_sync.restore_wallet(user_id);
 $$;
 
 revoke all on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
-  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets(),
+  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
   wallet_sync.look_again(uuid) from public;
 grant execute on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
-  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallets(),
+  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
   wallet_sync.look_again(uuid) to wallet_sync_service;
 revoke all on wallet_sync.waiting, wallet_sync.provisioned_user from public, anon, authenticated;
 grant select on wallet_sync.waiting, wallet_sync.provisioned_user to wallet_sync_service;

@@ -10,6 +10,7 @@ import { createConfigExport } from './handlers/exportConfig.js';
 import { createFollower } from './handlers/followTransactions.js';
 import type { Instance } from './handlers/instance.js';
 import { createMaker } from './handlers/makeAccounts.js';
+import { createPace } from './handlers/pace.js';
 import { createSettlers } from './handlers/settlers.js';
 import { count } from './handlers/statistics.js';
 import { sweep } from './handlers/sweep.js';
@@ -63,12 +64,13 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const sweeps$ = new Subject<SweepSignal>();
 
   const batchSize = createBatchSize();
-  const follower = createFollower(instance, createSettlers(instance, batchSize), {
-    maySend: () => !schemaMissing,
+  const pace = createPace(instance.now);
+  const follower = createFollower(instance, createSettlers(instance, batchSize, pace), {
+    maySend: () => !paused && !schemaMissing,
     onSettled: () => lookAgain(),
   });
   const mayWork = (): boolean => !stopping.signal.aborted && !paused && !schemaMissing;
-  const maker = createMaker(instance, { follower, batchSize, mayWork, lookAgain: () => make$.next() });
+  const maker = createMaker(instance, { follower, batchSize, pace, mayWork, lookAgain: () => make$.next() });
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   const exports$ = new Subject<void>();
   const later = new Set<NodeJS.Timeout>();
@@ -82,7 +84,6 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const assigner = createAssigner(instance, {
     onAssigned: (assigned) => {
       for (const { authId, address } of assigned) log.info({ authId, address }, 'wallet ready');
-      maker.noteSignUp();
       exports$.next();
       make$.next();
     },
@@ -145,6 +146,14 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const lowWater = Math.max(1, Math.ceil(settings.POOL_SIZE / 2));
   const register = (): Promise<void> => registerPolicy(journal, { ...policy, instanceId: id, statistics, lowWater, log });
 
+  const takeOver = async (): Promise<void> => {
+    if (stopping.signal.aborted) return;
+    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) {
+      log.info({ txId: transaction.id }, 'transaction taken over');
+      follower.follow(transaction);
+    }
+  };
+
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
   const beat = async (): Promise<void> => {
     await heartbeat(journal, id, statistics);
@@ -154,17 +163,15 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       // A page of nobody: fails as long as public.wallet or its unique index is missing.
       await addMissingWallets(journal, null, 0);
       await registerFunders(journal, instance.network);
-      if (!(await isPolicyKept(journal, policy))) await register();
       schemaMissing = false;
       log.info('schema wallet_sync is back');
       sweeps$.next({ kind: 'sweep', reason: 'schema restored', source: 'reconnect' });
     }
+    // First of all, and whatever else fails: transactions of the dead have nobody.
+    await takeOver();
+    // Not kept where the schema was dropped and made anew.
+    if (!(await isPolicyKept(journal, policy))) await register();
     await readControl();
-    if (stopping.signal.aborted) return;
-    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) {
-      log.info({ txId: transaction.id }, 'transaction taken over');
-      follower.follow(transaction);
-    }
     // What the sign-ups' own transactions or other instances gave rings nobody here.
     exports$.next();
   };
@@ -219,6 +226,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>) =>
     source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: report(name) })).subscribe();
 
+  // Before anything is heard, given or made: what all instances agree on.
+  await register();
   const subscriptions = [
     signals.all$.subscribe((signal) => count(statistics.signals, `${signal.source}:${signal.kind}`)),
     handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
@@ -230,7 +239,6 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
   ];
-  await register();
   await beat();
   await readControl();
   const running = signals.connect();

@@ -1,6 +1,6 @@
 import { readEnvironment } from '../environment.js';
 import { toAppError, type AppError } from '../errors.js';
-import type { AccountKey, ChainAccount } from '../flow/accessNode.js';
+import type { ChainAccount } from '../flow/accessNode.js';
 import { formatAmount } from '../flow/amount.js';
 import type { Funder } from '../flow/network.js';
 import { faultOfKey, lowWaterMark } from '../handlers/checkFunders.js';
@@ -26,9 +26,6 @@ interface SeenFunder {
   /** Keys on chain that could propose, and have no slot, nor will at the next start. */
   readonly unusedKeys: readonly number[];
 }
-
-/** Full weight: what a key needs to sign for its account alone. */
-const FULL_WEIGHT = 1_000;
 
 /** `wallet-sync funders list`: the funding accounts, as the chain and the journal have them. A chain that doesn't answer hides nothing of the journal. */
 export async function runFundersList(options: { json: boolean }): Promise<void> {
@@ -57,13 +54,12 @@ function compare(funder: Funder, all: readonly SlotState[], seen: ChainAccount |
   const slots = all.filter((slot) => slot.address === funder.address);
   if (seen === null) return { funder, slots: slots.map((slot) => ({ ...slot, keyFault: 'missing' })), account: null, error: 'does not exist on chain', unusedKeys: [] };
   if (seen instanceof Error) return { funder, slots: slots.map((slot) => ({ ...slot, keyFault: null })), account: null, error: seen, unusedKeys: [] };
-  const canSign = (key: AccountKey): boolean => faultOfKey(funder, key) === null && key.weight >= FULL_WEIGHT;
   return {
     funder,
     slots: slots.map((slot) => ({ ...slot, keyFault: faultOfKey(funder, seen.keys.find((key) => key.index === slot.keyIndex)) })),
     account: seen,
     error: null,
-    unusedKeys: seen.keys.filter((key) => canSign(key) && !funder.keyIndexes.includes(key.index) && !slots.some((slot) => slot.keyIndex === key.index)).map((key) => key.index),
+    unusedKeys: seen.keys.filter((key) => faultOfKey(funder, key) === null && !funder.keyIndexes.includes(key.index) && !slots.some((slot) => slot.keyIndex === key.index)).map((key) => key.index),
   };
 }
 

@@ -8,7 +8,7 @@ import { describeSlot, giveUpSlots, readEnding, readSlots, recentFee, renewSlots
 import { leaseSlot, releaseSlot, type Slot } from '../journal/slots.js';
 import { takeOverTransactions } from '../journal/takeOver.js';
 import type { LiveTransaction } from '../journal/transactions.js';
-import { registerFunders, requireFunders } from './checkFunders.js';
+import { describeFunder, registerFunders, requireFunders } from './checkFunders.js';
 import { createFollower } from './followTransactions.js';
 import type { Sender } from './instance.js';
 import { createAddKeysSettler } from './settleAddKeys.js';
@@ -45,7 +45,7 @@ export async function planKeys(sender: Sender, funder: Funder): Promise<KeysPlan
   await requireFunders({ node, network });
   const account = await node.account(funder.address);
   if (account !== null && account.balance < RESERVE) {
-    throw new AppError('funds', `${formatAmount(account.balance)} FLOW is too little to pay for it`, { where: describe(funder), mend: `send it at least ${formatAmount(RESERVE)} FLOW` });
+    throw new AppError('funds', `${formatAmount(account.balance)} FLOW is too little to pay for it`, { where: describeFunder(funder), mend: `send it at least ${formatAmount(RESERVE)} FLOW` });
   }
   await registerFunders(journal, network);
   const unsealed = await unsealedAddKeys(journal, funder.address);
@@ -91,7 +91,7 @@ export async function addKeys(sender: Sender, request: AddKeysRequest): Promise<
       const ending = await readEnding(journal, id);
       if (ending.state !== 'live') return ending;
       if (request.stop.aborted) {
-        throw new AppError('network', `interrupted while transaction ${id} is not sealed`, { where: describe(funder), mend: 'nothing to do: a running instance settles it, or the next `wallet-sync funders add-keys`' });
+        throw new AppError('network', `interrupted while transaction ${id} is not sealed`, { where: describeFunder(funder), mend: 'nothing to do: a running instance settles it, or the next `wallet-sync funders add-keys`' });
       }
       for (const transaction of await takeOverTransactions(journal, sender.id, follower.unsettled(), id)) follower.follow(transaction);
       await pause(LOOK_MS);
@@ -134,11 +134,10 @@ export async function addKeys(sender: Sender, request: AddKeysRequest): Promise<
   }
 }
 
-const describe = (funder: Funder): string => `funding account ${funder.name} (${funder.address})`;
 const toFee = (ending: TransactionEnding): bigint | null => (ending.fee === null ? null : BigInt(ending.fee));
 
 function toFailure(funder: Funder, ending: TransactionEnding | null): AppError {
-  const where = describe(funder);
+  const where = describeFunder(funder);
   if (ending === null) return new AppError('data', 'other runs of the command add keys to it', { where, mend: 'run the command once more when they have ended' });
   const error = `no key was added: ${ending.error ?? 'the chain refused'}`;
   if (ending.error_kind === 'computation') return new AppError('computation', error, { where, mend: 'ask for fewer keys' });
@@ -159,11 +158,11 @@ async function leaseOne(sender: Sender, request: AddKeysRequest): Promise<Slot> 
     if (areOut || sender.now() > deadline) {
       const states = slots.map((each) => `\n  key ${each.keyIndex} ${describeSlot(each)}`).join('');
       throw new AppError('data', `${areOut ? 'none of its slots is in rotation' : `none of its slots came free within ${SLOT_WITHIN_MS / 1_000} s`}${states}`, {
-        where: describe(funder),
+        where: describeFunder(funder),
         mend: areOut ? 'mend what the reasons name; the next look of a running instance takes the slots back' : 'run the command again when fewer transactions are under way',
       });
     }
-    if (stop.aborted) throw new AppError('network', 'interrupted: nothing was sent', { where: describe(funder) });
+    if (stop.aborted) throw new AppError('network', 'interrupted: nothing was sent', { where: describeFunder(funder) });
     onProgress(`waiting for a free slot of ${funder.name}`);
     await pause(LOOK_MS);
   }

@@ -1,6 +1,6 @@
 import type { AppError} from '../errors.js';
 import { toAppError } from '../errors.js';
-import { assignAccounts, markCorrupted, setAsideFirstFree, waitingUsers, type Assignment } from '../journal/assignments.js';
+import { assignAccounts, markCorrupted, setAsideDouble, waitingUsers, type Assignment } from '../journal/assignments.js';
 import { AWAKE_LEASE_MS, stayAwake, tryToSleep } from '../journal/bell.js';
 import type { Db } from '../journal/pool.js';
 import type { Instance } from './instance.js';
@@ -127,7 +127,7 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
 
   /**
    * A row that makes the whole statement fail is found by serving each user alone. He is set apart only where others could be
-   * served: a fault that all meet is not theirs. An address that two users' rows refuse as a double is the account's fault.
+   * served: a fault that all meet is not theirs. An address that public.wallet has already is the account's fault.
    */
   const serveEachAlone = async (via: string, cause: AppError): Promise<number> => {
     let served = 0;
@@ -150,10 +150,9 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
       }
       return served;
     }
-    const doubles = refused.filter(({ error }) => error.where === 'postgres 23505');
-    if (doubles.length >= 2) {
-      const address = await setAsideFirstFree(journal, cause.message);
-      log.error({ address, reason: cause.message }, 'free account set aside: public.wallet refuses its address');
+    const address = refused.some(({ error }) => error.where === 'postgres 23505') ? await setAsideDouble(journal, cause.message) : null;
+    if (address !== null) {
+      log.error({ address, reason: cause.message }, 'free account set aside: public.wallet has its address already');
       options.ringLater(0);
       return 0;
     }

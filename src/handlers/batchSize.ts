@@ -1,9 +1,11 @@
+import { MAX_ACCOUNTS_PER_TRANSACTION } from '../flow/createAccounts.js';
+
 /** Computation a transaction may use, less a tenth: costs differ between blocks and users. */
 const EFFORT_TARGET = 0.9;
 /** 25 accounts took 8,100 of 9,999 on the emulator, 30 fitted, 32 did not: where to begin before anything is known. */
 const FIRST = 25;
-/** The most that design and invariants have been proven with. */
-const MOST = 25;
+/** The most that one transaction takes. */
+const MOST = MAX_ACCOUNTS_PER_TRANSACTION;
 
 export interface BatchSize {
   current(): number;

@@ -1,6 +1,7 @@
 import { AppError, toAppError } from '../errors.js';
 import type { AccountKey } from '../flow/accessNode.js';
 import { formatAmount } from '../flow/amount.js';
+import { MAX_ACCOUNTS_PER_TRANSACTION } from '../flow/createAccounts.js';
 import type { Funder } from '../flow/network.js';
 import type { Db } from '../journal/pool.js';
 import { keyIndexesOf, registerSlots, setRotation } from '../journal/slots.js';
@@ -8,22 +9,29 @@ import type { Instance } from './instance.js';
 
 /** A funder that can't pay for this many full batches leaves the rotation. */
 const BATCHES_IN_RESERVE = 2n;
-const MEMBERS_OF_A_BATCH = 25n;
+const MEMBERS_OF_A_BATCH = BigInt(MAX_ACCOUNTS_PER_TRANSACTION);
+/** What an account costs beside its funding, and a transaction's fee, generously: 0.001 and 0.01 FLOW. */
+const ACCOUNT_COST = 100_000n;
+const FEE = 1_000_000n;
 
 /** Below this a funder leaves the rotation, in 10^-8 FLOW. */
-export const lowWaterMark = (fundingAmount: bigint): bigint => BATCHES_IN_RESERVE * MEMBERS_OF_A_BATCH * fundingAmount;
+export const lowWaterMark = (fundingAmount: bigint): bigint => BATCHES_IN_RESERVE * (MEMBERS_OF_A_BATCH * (fundingAmount + ACCOUNT_COST) + FEE);
+
+/** A key that signs alone. */
+const FULL_WEIGHT = 1_000;
 
 /** What is wrong with a funder's key on chain; null where it can sign. */
 export function faultOfKey(funder: Funder, key: AccountKey | undefined): string | null {
   if (key === undefined) return 'missing';
   if (key.revoked) return 'revoked';
+  if (key.weight < FULL_WEIGHT) return `of weight ${key.weight}: it cannot sign alone`;
   return key.publicKey === funder.signer.publicKey ? null : 'another one';
 }
 
 /** A funder as the chain has it. Throws `usage` where there is no such account. */
 async function readFunder(instance: Pick<Instance, 'node'>, funder: Funder) {
   const account = await instance.node.account(funder.address);
-  if (account === null) throw new AppError('usage', 'does not exist on chain', { where: describe(funder), mend: 'correct its address in flow.json, or take it out of FUNDING_ACCOUNTS' });
+  if (account === null) throw new AppError('usage', 'does not exist on chain', { where: describeFunder(funder), mend: 'correct its address in flow.json, or take it out of FUNDING_ACCOUNTS' });
   const faultAt = (index: number): string | null => {
     const fault = faultOfKey(funder, account.keys.find((key) => key.index === index));
     return fault === null ? null : `its key ${index} on chain is ${fault}`;
@@ -31,7 +39,8 @@ async function readFunder(instance: Pick<Instance, 'node'>, funder: Funder) {
   return { balance: account.balance, faultAt };
 }
 
-const describe = (funder: Funder): string => `funding account ${funder.name} (${funder.address})`;
+/** How errors name it. */
+export const describeFunder = (funder: Funder): string => `funding account ${funder.name} (${funder.address})`;
 
 /** At start: every funder must exist with the keys that flow.json names; throws on the first that doesn't. */
 export async function requireFunders(instance: Pick<Instance, 'node' | 'network'>): Promise<void> {
@@ -39,7 +48,7 @@ export async function requireFunders(instance: Pick<Instance, 'node' | 'network'
     instance.network.funders.map(async (funder) => {
       const { faultAt } = await readFunder(instance, funder);
       const fault = funder.keyIndexes.map(faultAt).find((found) => found !== null);
-      if (fault != null) throw new AppError('usage', fault, { where: describe(funder), mend: 'point its key file in flow.json at the key that the account has' });
+      if (fault != null) throw new AppError('usage', fault, { where: describeFunder(funder), mend: 'point its key file in flow.json at the key that the account has' });
     }),
   );
 }

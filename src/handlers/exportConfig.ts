@@ -3,7 +3,7 @@ import { lock } from 'proper-lockfile';
 import { toAppError } from '../errors.js';
 import { prepareFolder, writeKeyFile } from '../files/keyFiles.js';
 import { readFlowProduction, toEntry, writeFlowProduction, type FlowProduction } from '../files/flowProduction.js';
-import { assignmentsAfter, exportStart, type AssignedAccount } from '../journal/assignments.js';
+import { assignmentsAfter, EXPORT_START, exportStart, type AssignedAccount, type ExportCursor } from '../journal/assignments.js';
 import type { Instance } from './instance.js';
 
 const PAGE = 1_000;
@@ -33,13 +33,13 @@ export function createConfigExport(instance: Instance): ConfigExport {
   const path = join(folder, 'flow-production.json');
   let release: (() => Promise<void>) | null = null;
   let content: FlowProduction = { accounts: {} };
-  let cursor = 0;
+  let cursor: ExportCursor = EXPORT_START;
   let pending = 0;
   let closing = false;
   let quiet: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
-  /** The folder's lock, and the file as it is; the cursor begins at 0, for entries that are there already cost nothing. */
+  /** The folder's lock, and the file as it is; the cursor begins at the start, for entries that are there already cost nothing. */
   const open = async (): Promise<boolean> => {
     if (release !== null) return true;
     await prepareFolder(folder);
@@ -59,14 +59,14 @@ export function createConfigExport(instance: Instance): ConfigExport {
     const read = await readFlowProduction(path);
     if (read.corrupt !== null) log.warn({ path, setAsideAs: `${path}.corrupt`, reason: read.corrupt }, 'configuration file is corrupt and is rebuilt');
     content = read.content;
-    cursor = 0;
+    cursor = EXPORT_START;
     pending = 0;
     return true;
   };
 
   const take = async (account: AssignedAccount): Promise<void> => {
     const entry = content.accounts[account.authId];
-    cursor = account.assignment;
+    cursor = { ...cursor, place: account.assignment };
     const isKnown = typeof entry === 'object' && entry !== null && 'address' in entry && entry.address === account.address;
     if (!isKnown) {
       await instance.faultPoints.at('assigned');
@@ -103,7 +103,7 @@ export function createConfigExport(instance: Instance): ConfigExport {
     if (!(await open())) return;
     cursor = await exportStart(journal, cursor);
     for (;;) {
-      const page = await assignmentsAfter(journal, cursor, PAGE);
+      const page = await assignmentsAfter(journal, cursor.place, PAGE);
       for (const account of page) await take(account);
       if (page.length < PAGE || closing) break;
     }

@@ -66,8 +66,8 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
 
   const readLatest = async (): Promise<Block> => {
     const block = await node.latestSealedBlock();
-    // A node that answers with a lower height than before lags: its answers about results are as old.
-    if (latest === null || block.height >= latest.block.height) latest = { block, readAt: now() };
+    // A lower height than before comes from a node that lags; but one absurd answer must not stand for ever.
+    if (latest === null || block.height >= latest.block.height || now() - latest.readAt >= REFERENCE_MAX_AGE_MS) latest = { block, readAt: now() };
     return block;
   };
 
@@ -140,8 +140,8 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     polling = true;
     try {
       const { height } = await readLatest();
-      const hasMoved = height > lookedAtHeight;
-      lookedAtHeight = Math.max(height, lookedAtHeight);
+      const hasMoved = height !== lookedAtHeight;
+      lookedAtHeight = height;
       if (hasMoved) await Promise.all([...followed.values()].map((entry) => guard(entry, () => lookAt(entry, height))));
       else await Promise.all([...followed.values()].filter((entry) => entry.failures > 0 || now() >= entry.nextBroadcastAt).map((entry) => guard(entry, () => lookAt(entry, height))));
     } catch (thrown) {

@@ -7,23 +7,22 @@ import { isSchemaMissing } from '../journal/sqlErrors.js';
 import type { BatchSize } from './batchSize.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
-import { retryDelayMs } from './retryPolicy.js';
+import type { Pace } from './pace.js';
 import { submitTransaction } from './submitTransaction.js';
 
-/** A pool that is only short, with nobody waiting, is filled when this long has passed without a sign-up. */
+/** A pool that is only short, with nobody waiting, is filled when nobody was given an account for this long. */
 const QUIET_MS = 10_000;
 
 export interface Maker {
   /** Starts as many batches as demand and slots allow now. Resolves when they are recorded and handed to the follower. */
   startBatches(): Promise<void>;
-  /** Says that somebody signed up: the pool waits for quiet before it is filled by less than half a batch. */
-  noteSignUp(): void;
   stop(): void;
 }
 
 export interface MakerOptions {
   readonly follower: TransactionFollower;
   readonly batchSize: BatchSize;
+  readonly pace: Pace;
   readonly mayWork: () => boolean;
   /** Called when it is time to look at the demand again. */
   readonly lookAgain: () => void;
@@ -37,8 +36,6 @@ export interface MakerOptions {
 export function createMaker(instance: Instance, options: MakerOptions): Maker {
   const { settings, journal, network, log } = instance;
   const addresses = network.funders.map((funder) => funder.address);
-  let lastSignUp = 0;
-  let failures = 0;
   /** Set while this instance may hold a slot or prepared accounts that no batch uses. */
   let leftBehind = false;
   let timer: NodeJS.Timeout | undefined;
@@ -53,7 +50,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     if (demand.demand <= 0) return 0;
     if (demand.waiting > demand.free + demand.beingMade) return demand.demand;
     const half = Math.min(options.batchSize.current(), settings.POOL_SIZE) / 2;
-    return demand.demand >= half || instance.now() - lastSignUp >= QUIET_MS ? demand.demand : 0;
+    return demand.demand >= half || demand.quietMs >= QUIET_MS ? demand.demand : 0;
   };
 
   const makeKeys = (count: number): Promise<NewKey[]> =>
@@ -75,8 +72,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
 
   /** Something went wrong before the record, so nothing was sent: what is held is given up, at the next look if not now. */
   const giveBack = async (error: AppError): Promise<void> => {
-    failures += 1;
-    const delayMs = retryDelayMs(error, failures);
+    const delayMs = options.pace.noteFailure(error);
     log.warn({ kind: error.kind, reason: error.message, where: error.where, mend: error.mend, retryInMs: delayMs }, 'creation not started');
     lookAgainIn(delayMs);
     leftBehind = true;
@@ -86,6 +82,11 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
 
   /** One batch, if there is demand and a slot. Throws only where the schema is missing. */
   const startOne = async (): Promise<boolean> => {
+    const pauseMs = options.pace.notBefore() - instance.now();
+    if (pauseMs > 0) {
+      lookAgainIn(pauseMs);
+      return false;
+    }
     try {
       if (leftBehind) await releaseUnused(journal, instance.id);
       leftBehind = false;
@@ -103,7 +104,6 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       }
       await instance.faultPoints.at('key stored');
       await submit(slot, accounts);
-      failures = 0;
       return true;
     } catch (thrown) {
       const error = toAppError(thrown);
@@ -116,9 +116,6 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
   return {
     async startBatches() {
       while (options.mayWork() && (await startOne()));
-    },
-    noteSignUp() {
-      lastSignUp = instance.now();
     },
     stop: () => clearTimeout(timer),
   };

@@ -30,9 +30,11 @@ export function createAddKeysSettler(instance: Sender): Settler {
     return true;
   };
 
-  const recordNothing = async (transaction: LiveTransaction, error: AppError, sealedHeight: number | null, fee: bigint | null): Promise<void> => {
-    await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null }, () => Promise.resolve());
+  const recordNothing = async (transaction: LiveTransaction, error: AppError, sealedHeight: number | null, fee: bigint | null): Promise<boolean> => {
+    const recorded = await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null }, () => Promise.resolve(true));
+    if (recorded === null) return false;
     statistics.transactionsFailed += 1;
+    return true;
   };
 
   return {
@@ -44,8 +46,8 @@ export function createAddKeysSettler(instance: Sender): Settler {
     },
 
     async failed(transaction, error, events, sealedHeight) {
+      if (!(await recordNothing(transaction, error, sealedHeight, readFee(events)?.amount ?? null))) return true;
       await blameSlot(instance, transaction, error);
-      await recordNothing(transaction, error, sealedHeight, readFee(events)?.amount ?? null);
       log.warn({ txId: transaction.id, funder: transaction.slot.address, kind: error.kind, reason: error.message }, 'adding keys failed on chain');
       return true;
     },

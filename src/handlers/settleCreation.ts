@@ -7,12 +7,13 @@ import { readMembers, type LiveTransaction } from '../journal/transactions.js';
 import type { BatchSize } from './batchSize.js';
 import { blameSlot, withSolution } from './blame.js';
 import type { Instance } from './instance.js';
+import type { Pace } from './pace.js';
 import { retryPolicy } from './retryPolicy.js';
 import { lastBlockOf, scanEvents } from './scanEvents.js';
 import type { Settler } from './settler.js';
 
 /** Turns the results of creations into journal states; the blame follows what a member can cause and what it can't. */
-export function createCreationSettler(instance: Instance, batchSize: BatchSize): Settler {
+export function createCreationSettler(instance: Instance, batchSize: BatchSize, pace: Pace): Settler {
   const { journal, node, log, statistics } = instance;
   const keysOf = async (transaction: LiveTransaction): Promise<string[]> => (await readMembers(journal, transaction.id)).map((member) => member.publicKey);
 
@@ -27,10 +28,17 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize):
       executionEffort: fee?.executionEffort ?? null,
     });
     if (fee !== null) batchSize.noteEffort(created.length, fee.executionEffort, MAX_COMPUTE);
+    pace.noteSuccess();
     statistics.accountsMade += made;
     statistics.transactionsSealed += 1;
     log.info({ txId: transaction.id, accounts: made, sealedHeight, durationMs: instance.now() - transaction.createdAt.getTime() }, 'accounts made');
     return true;
+  };
+
+  /** Halved until one stands alone: only there is it its own fault (0), unless the cause meets all. */
+  const splitTo = (members: number, error: AppError): number => {
+    if (members > 1) return Math.ceil(members / 2);
+    return pace.isToBlame(error) ? 0 : 1;
   };
 
   return {
@@ -44,13 +52,15 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize):
 
     async failed(transaction, error, events, sealedHeight) {
       const members = (await keysOf(transaction)).length;
-      const mayBeMembers = retryPolicy(error.kind).blames === 'member';
+      const { blames } = retryPolicy(error.kind);
       if (error.kind === 'computation') batchSize.noteTooLarge(members);
+      if (blames !== 'member') pace.noteFailure(error);
+      const batchMax = blames === 'member' ? splitTo(members, error) : null;
+      const isOurs = await recordFailedCreation(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, batchMax });
+      if (!isOurs) return true;
       await blameSlot(instance, transaction, error);
-      // Split until one stands alone: only there is it its own fault.
-      const batchMax = mayBeMembers ? (members === 1 ? 0 : Math.ceil(members / 2)) : null;
-      await recordFailedCreation(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, batchMax });
       statistics.transactionsFailed += 1;
+      statistics.lastError = { kind: error.kind, message: error.message, at: new Date(instance.now()).toISOString() };
       log.warn({ txId: transaction.id, kind: error.kind, reason: error.message, accounts: members, batchMax }, 'creation failed on chain');
       return true;
     },
@@ -58,6 +68,8 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize):
     async giveUp(transaction) {
       const keys = new Set(await keysOf(transaction));
       const found = readCreatedAccounts(await scanEvents(node, 'flow.AccountKeyAdded', transaction)).filter((account) => keys.has(account.publicKey));
+      // All of them or none: one transaction made them.
+      if (found.length > 0 && found.length !== keys.size) throw new AppError('network', `the events show ${found.length} of ${keys.size} keys`, { where: 'access node' });
       if (found.length > 0) return recordSealed(transaction, found, [], lastBlockOf(transaction));
       await recordGivenUpCreation(journal, { instanceId: instance.id, transaction, error: new AppError('expired', 'no trace of it on chain after its expiry') });
       statistics.transactionsFailed += 1;

@@ -32,8 +32,9 @@ export function createFundingSettler(instance: Instance): Settler {
     sealed: (transaction, events, sealedHeight) => recordSealed(transaction, events, events, sealedHeight),
 
     async failed(transaction, error, events, sealedHeight) {
+      const isOurs = await recordUnfunded(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, lastHeight: sealedHeight });
+      if (!isOurs) return true;
       await blameSlot(instance, transaction, error);
-      await recordUnfunded(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, lastHeight: sealedHeight });
       statistics.transactionsFailed += 1;
       log.warn({ txId: transaction.id, kind: error.kind, reason: error.message }, 'funding failed on chain');
       return true;

@@ -1,6 +1,7 @@
 import { openCycle, saveCycle, zeroCounters, type Counters } from '../journal/cycles.js';
 import type { Db } from '../journal/pool.js';
 import { asSweeper, leaseSweep, releaseSweep } from '../journal/sweeper.js';
+import { pruneJournal } from '../journal/prune.js';
 import { addMissingWallets, countWallets, restoreWallets } from '../journal/users.js';
 import { checkFunders } from './checkFunders.js';
 import { checkPool } from './checkPool.js';
@@ -9,6 +10,7 @@ import { watchGivenUp } from './watchGivenUp.js';
 
 /** A creation that was given up is looked at in each sweep for so long. */
 const WATCH_MS = 30 * 86_400_000;
+const WATCHED = 500;
 
 export interface SweepResult {
   readonly cycle: number;
@@ -17,7 +19,7 @@ export interface SweepResult {
 
 /**
  * One pass over all users: a wallet row for each who lacks one, emptied rows filled from the home of record, the pool and the funders
- * compared with the chain. Pages by user id, so its memory does not grow with the users. Each write carries the sweep's epoch. Null
+ * compared with the chain. Pages by user id, so its memory does not grow with the users. What it writes about users and accounts carries the sweep's epoch. Null
  * where another instance sweeps, or took the sweep over from one that froze, or the pass was stopped; its record then stays open.
  */
 export async function sweep(instance: Instance, reason: string, signal: AbortSignal): Promise<SweepResult | null> {
@@ -55,9 +57,10 @@ async function pass(instance: Instance, reason: string, signal: AbortSignal, ste
   }
   const restored = await step(restoreWallets);
   if (restored === null) return lost(instance, cycle);
+  await pruneJournal(journal);
   const setAside = await checkPool(instance, { signal, write: async (write) => (await step(async (db) => (await write(db), true))) === true });
   await checkFunders(instance, signal);
-  await watchGivenUp(instance, WATCH_MS);
+  await watchGivenUp(instance, WATCH_MS, WATCHED);
   if (signal.aborted) return null;
   const wallets = await countWallets(journal);
   counters.total_wallets = wallets.total;

@@ -8,6 +8,8 @@ import { watchGivenUp } from './watchGivenUp.js';
 
 /** Creations given up this recently are looked at on each tending; older ones in each sweep. */
 const WATCH_MS = 600_000;
+/** A node allows 100 reads a second, and users come first. */
+const WATCHED = 20;
 
 export interface TendOptions {
   readonly follower: TransactionFollower;
@@ -36,6 +38,6 @@ export async function tend(instance: Instance, options: TendOptions): Promise<vo
   // Also keeps a reference block at hand: the next creation need not ask for one.
   await attempt('access node', async () => (await options.follower.referenceBlock(), false));
   await attempt('funders', async () => (await anyOutOfRotation(journal, network.funders.map((funder) => funder.address))) && (await checkFunders(instance, options.signal)) > 0);
-  await attempt('given-up creations', async () => (await watchGivenUp(instance, WATCH_MS)) > 0);
+  await attempt('given-up creations', async () => (await watchGivenUp(instance, WATCH_MS, WATCHED)) > 0);
   await attempt('pool', async () => (!(await anyoneWaiting(journal)) && options.topUp(), false));
 }

@@ -4,16 +4,14 @@ import { givenUpCreations, recordLateCreation } from '../journal/creations.js';
 import { readMembers, type LiveTransaction } from '../journal/transactions.js';
 import type { Instance } from './instance.js';
 
-/** Read calls of one watch at most: a node allows 100 a second, and users come first. */
-const AT_MOST = 20;
 
 /**
- * Looks again at creations that were given up within the last `withinMs`: the nodes may have lied. One that sealed after all gives
+ * Looks again at up to `atMost` creations that were given up within the last `withinMs`: the nodes may have lied. One that sealed after all gives
  * its accounts to the pool. Returns how many accounts that were.
  */
-export async function watchGivenUp(instance: Instance, withinMs: number): Promise<number> {
+export async function watchGivenUp(instance: Instance, withinMs: number, atMost: number): Promise<number> {
   let late = 0;
-  for (const transaction of await givenUpCreations(instance.journal, withinMs, AT_MOST)) {
+  for (const transaction of await givenUpCreations(instance.journal, withinMs, atMost)) {
     try {
       late += await lookAgain(instance, transaction);
     } catch (thrown) {
@@ -28,9 +26,12 @@ async function lookAgain({ journal, node, log }: Instance, transaction: LiveTran
   const result = await node.result(transaction.id);
   if (result.status !== 'sealed' || result.failed !== null || result.blockId === null) return 0;
   const keys = new Set((await readMembers(journal, transaction.id)).map((member) => member.publicKey));
+  const created = readCreatedAccounts(result.events).filter((account) => keys.has(account.publicKey));
+  // All of them or none: a sealed result without its events says nothing yet.
+  if (created.length !== keys.size) return 0;
   const made = await recordLateCreation(journal, {
     transaction,
-    created: readCreatedAccounts(result.events).filter((account) => keys.has(account.publicKey)),
+    created,
     sealedHeight: await node.heightOf(result.blockId),
     fee: readFee(result.events)?.amount ?? null,
   });

@@ -49,13 +49,17 @@ export async function markCorrupted(db: Db, authId: string, reason: string, solu
   );
 }
 
-/** Sets the next free account aside, with why; it is never given. Returns its address. */
-export async function setAsideFirstFree(db: Db, reason: string): Promise<string | null> {
+/** Sets a free account aside whose address stands in public.wallet already; it is never given. Returns the address; null where there is none. */
+export async function setAsideDouble(db: Db, reason: string): Promise<string | null> {
   const rows = await queryRows(
     db,
     z.object({ address: z.string() }),
     `update wallet_sync.account set state = 'set_aside', error_kind = 'data', error = $1, solution = 'find out why public.wallet has its address already'
-     where id = (select id from wallet_sync.account where state = 'free' order by id limit 1 for update skip locked) returning address`,
+     where id = (
+       select a.id from wallet_sync.account a
+       where a.state = 'free' and exists (select from public.wallet w where w.flow_address = a.address)
+       order by a.id limit 1 for update skip locked)
+     returning address`,
     [reason],
   );
   return rows[0]?.address ?? null;
@@ -77,20 +81,30 @@ export interface AssignedAccount {
   readonly publicKey: string;
 }
 
+/** Where a reader of the assignments stands. */
+export interface ExportCursor {
+  /** The last place that was read. */
+  readonly place: number;
+  /** Every transaction before this one had ended when it was read (xid8, as text). */
+  readonly horizon: string;
+}
+
+/** Before everything. */
+export const EXPORT_START: ExportCursor = { place: 0, horizon: '0' };
+
 /**
- * Where to read on from, for one who has read up to `cursor`: places are drawn before the commit, so one committed in the last
- * two minutes can lie below it. Below the cursor too where the journal itself was made anew.
+ * Where to read on from. Places are drawn before the commit, so below the last place that was read there can be one of a transaction
+ * that had not ended then, however long it took: the reader goes back to it. Also where the journal itself was made anew.
  */
-export async function exportStart(db: Db, cursor: number): Promise<number> {
-  const { start } = await queryOne(
+export async function exportStart(db: Db, cursor: ExportCursor): Promise<ExportCursor> {
+  return queryOne(
     db,
-    z.object({ start: z.number() }),
-    `select least($1::bigint,
+    z.object({ place: z.number(), horizon: z.string() }),
+    `select pg_snapshot_xmin(pg_current_snapshot())::text as horizon, least($1::bigint,
        (select coalesce(max(assignment), 0) from wallet_sync.account),
-       (select min(assignment) - 1 from wallet_sync.account where assigned_at > clock_timestamp() - interval '2 minutes')) as start`,
-    [cursor],
+       (select min(assignment) - 1 from wallet_sync.account where assigned_xid >= $2::xid8)) as place`,
+    [cursor.place, cursor.horizon],
   );
-  return start;
 }
 
 /** Up to `limit` assignments after `cursor` (exclusive), in the order in which they were given. */

@@ -77,14 +77,14 @@ export async function recordGivenUpCreation(journal: Journal, given: { instanceI
   return recorded !== null;
 }
 
-/** Creations given up within the last `withinMs`, newest first, at most `limit`: what a node that lied may still show. */
+/** Creations given up within the last `withinMs`, at most `limit` of them, drawn anew each time: what a node that lied may still show. */
 export async function givenUpCreations(db: Db, withinMs: number, limit: number): Promise<LiveTransaction[]> {
   const rows = await queryRows(
     db,
     liveRow.extend({ settled_at: z.date() }),
     `select * from wallet_sync.transaction
      where state = 'given_up' and kind = 'create' and settled_at > clock_timestamp() - make_interval(secs => $1::double precision / 1000)
-     order by settled_at desc limit $2`,
+     order by random() limit $2`,
     [withinMs, limit],
   );
   return rows.map(toLive);

@@ -2,14 +2,17 @@ import { z } from 'zod';
 import { INSTANCE_LEASE_MS } from './instances.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 
-const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number() });
+const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number(), quiet_ms: z.number() });
 
 export interface Demand {
+  /** At most 5,000: more need not be counted to know that every slot has work. */
   readonly waiting: number;
   readonly free: number;
   readonly beingMade: number;
   /** waiting + pool size - free - being made; at most 0: nothing to make. */
   readonly demand: number;
+  /** Milliseconds since the last account was given, by whomever. */
+  readonly quietMs: number;
 }
 
 /** An account that waits for its transaction. The private key is encrypted. */
@@ -26,7 +29,7 @@ export interface NewKey {
 /** Counts how many accounts must be made. A glance without a lock: {@link prepareAccounts} counts again under it. */
 export async function readDemand(db: Db, poolSize: number): Promise<Demand> {
   const row = await queryOne(db, demandRow, 'select * from wallet_sync.demand($1, make_interval(secs => $2::double precision / 1000))', [poolSize, INSTANCE_LEASE_MS]);
-  return { waiting: row.waiting, free: row.free, beingMade: row.being_made, demand: row.demand };
+  return { waiting: row.waiting, free: row.free, beingMade: row.being_made, demand: row.demand, quietMs: row.quiet_ms };
 }
 
 export interface PrepareRequest {

@@ -20,11 +20,13 @@ export interface SealedFunding {
 export async function recordSealedFunding(journal: Journal, sealed: SealedFunding): Promise<number | null> {
   return settleTransaction(journal, { ...sealed, error: null }, async (db) => {
     const funded = await db.query(
-      `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $3)
-       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1 and a.address = any($2)`,
-      [sealed.transaction.id, sealed.addresses, sealed.sealedHeight],
+      // All of them, shown or not: an answer that lacks an event is no reason to fund again on an old balance.
+      `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
+       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1
+       returning a.address`,
+      [sealed.transaction.id, sealed.sealedHeight],
     );
-    return funded.rowCount ?? 0;
+    return funded.rows.filter((row) => sealed.addresses.includes(String(row['address']))).length;
   });
 }
 

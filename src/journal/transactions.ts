@@ -87,7 +87,7 @@ export async function recordTransaction(journal: Journal, record: TransactionRec
       [record.transaction.id, record.transaction.body, record.slot.address, record.slot.keyIndex, record.instanceId, record.sequenceNumber, record.referenceHeight, record.expiryBlocks, record.slot.epoch, INSTANCE_LEASE_MS, record.kind],
     );
     const row = rows[0];
-    if (row === undefined) throw new AppError('internal', 'the slot was leased to another instance meanwhile', { where: `slot ${record.slot.address}/${record.slot.keyIndex}` });
+    if (row === undefined) throw new AppError('network', 'the slot was leased to another instance meanwhile', { where: `slot ${record.slot.address}/${record.slot.keyIndex}` });
     const transaction = toLive(row);
     if (record.kind === 'create') await submit(db, record);
     await addMembers(db, record);
@@ -100,7 +100,7 @@ async function submit(db: Db, record: TransactionRecord): Promise<void> {
     "update wallet_sync.account set state = 'submitted', prepared_by = null where id = any($1) and state = 'prepared' and prepared_by = $2",
     [record.members.map((member) => member.accountId), record.instanceId],
   );
-  if (submitted.rowCount !== record.members.length) throw new AppError('internal', 'a prepared account was taken by another instance meanwhile', { where: `transaction ${record.transaction.id}` });
+  if (submitted.rowCount !== record.members.length) throw new AppError('network', 'a prepared account was taken by another instance meanwhile', { where: `transaction ${record.transaction.id}` });
 }
 
 async function addMembers(db: Db, record: TransactionRecord): Promise<void> {

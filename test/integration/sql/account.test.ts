@@ -11,8 +11,8 @@ beforeEach(() => database.clear());
 
 const STATES = ['prepared', 'submitted', 'free', 'assigned', 'expired', 'set_aside', 'failed'] as const;
 const ALLOWED = new Set([
-  'prepared>submitted', 'prepared>failed', 'submitted>prepared', 'submitted>free', 'submitted>expired', 'submitted>failed',
-  'expired>free', 'expired>set_aside', 'free>assigned', 'free>set_aside', 'set_aside>free',
+  'prepared>submitted', 'failed>prepared', 'submitted>prepared', 'submitted>free', 'submitted>expired', 'submitted>failed',
+  'expired>free', 'free>assigned', 'free>set_aside',
 ]);
 const EVERY_STEP = STATES.flatMap((from) => STATES.filter((to) => to !== from).map((to) => ({ from, to })));
 
