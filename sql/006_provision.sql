@@ -121,12 +121,12 @@ $$;
 
 -- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full. It is counted under the lock that
 -- all instances share, so of those who wait only 5,000 are counted (200,000 took 0.7 s): more than every slot can serve at once.
--- quiet_ms: since the last account was given.
+-- quiet_ms: since the last account was given; null where none ever was.
 create or replace function wallet_sync.demand(pool_size integer, instance_lease interval)
 returns table (waiting bigint, free bigint, being_made bigint, demand bigint, quiet_ms double precision)
 language sql stable set search_path = '' as $$
   select w, f, b, w + pool_size - f - b,
-    coalesce((select extract(epoch from clock_timestamp() - max(a.assigned_at)) * 1000 from wallet_sync.account a), 'infinity')::double precision
+    (select extract(epoch from clock_timestamp() - max(a.assigned_at)) * 1000 from wallet_sync.account a)::double precision
   from (
     select (select count(*) from (select from wallet_sync.waiting limit 5000) counted) w,
       (select count(*) from wallet_sync.account a where a.state = 'free') f,

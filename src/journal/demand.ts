@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { INSTANCE_LEASE_MS } from './instances.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 
-const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number(), quiet_ms: z.number() });
+const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number(), quiet_ms: z.number().nullable() });
 
 export interface Demand {
   /** At most 5,000: more need not be counted to know that every slot has work. */
@@ -11,7 +11,7 @@ export interface Demand {
   readonly beingMade: number;
   /** waiting + pool size - free - being made; at most 0: nothing to make. */
   readonly demand: number;
-  /** Milliseconds since the last account was given, by whomever. */
+  /** Milliseconds since the last account was given, by whomever; Infinity where none ever was. */
   readonly quietMs: number;
 }
 
@@ -29,7 +29,7 @@ export interface NewKey {
 /** Counts how many accounts must be made. A glance without a lock: {@link prepareAccounts} counts again under it. */
 export async function readDemand(db: Db, poolSize: number): Promise<Demand> {
   const row = await queryOne(db, demandRow, 'select * from wallet_sync.demand($1, make_interval(secs => $2::double precision / 1000))', [poolSize, INSTANCE_LEASE_MS]);
-  return { waiting: row.waiting, free: row.free, beingMade: row.being_made, demand: row.demand, quietMs: row.quiet_ms };
+  return { waiting: row.waiting, free: row.free, beingMade: row.being_made, demand: row.demand, quietMs: row.quiet_ms ?? Number.POSITIVE_INFINITY };
 }
 
 export interface PrepareRequest {

@@ -98,9 +98,9 @@ test.each([
 });
 
 test.each([
-  ['only an assigned account has a user', `state = 'free', auth_id = gen_random_uuid()`],
+  ['only an assigned account has a user', `state = 'free', address = '0x00000000000000fe', auth_id = gen_random_uuid()`],
   ['an account has an address only once the chain has shown it', `state = 'submitted', address = '0x00000000000000ff'`],
 ])('%s', async (_, change) => {
-  await accountIn(change.includes('free') ? 'set_aside' : 'prepared');
+  await accountIn(change.includes('free') ? 'expired' : 'prepared');
   await expect(database.journal.query(`update wallet_sync.account set ${change}`)).rejects.toThrow(/violates check constraint/);
 });

@@ -115,3 +115,13 @@ test('emptied wallet rows are filled again from the home of record, and nobody i
   expect(await wallets()).toEqual(users.map((auth_id, index) => ({ auth_id, flow_address: addresses[index] })));
   expect(await restoreWallets(database.journal)).toBe(0);
 });
+
+test.each([undefined, 'one user'])('while paused nothing is given, in whatever loop it is asked for (%s)', async (only) => {
+  await fillPool(database.journal, 1);
+  const { authId } = await signUp(database.auth);
+  const ask = () => assignAccounts(database.journal, { maxUsers: 10, via: 'poll', heard: {}, ...(only === undefined ? {} : { onlyUser: authId }) });
+  await database.journal.query('select wallet_sync.set_paused(true)');
+  expect(await ask()).toEqual([]);
+  await database.journal.query('select wallet_sync.set_paused(false)');
+  expect((await ask()).map((given) => given.authId)).toEqual([authId]);
+});

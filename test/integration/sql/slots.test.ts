@@ -169,7 +169,7 @@ test('instances that prepare at the same time never make more than the demand', 
   );
   expect(made.flat().length).toBe(DEMAND);
   expect(await database.asOwner('select count(*)::int as accounts from wallet_sync.account')).toEqual([{ accounts: DEMAND }]);
-  expect(await readDemand(database.journal, DEMAND)).toEqual({ waiting: 0, free: 0, beingMade: DEMAND, demand: 0 });
+  expect(await readDemand(database.journal, DEMAND)).toMatchObject({ waiting: 0, free: 0, beingMade: DEMAND, demand: 0 });
 });
 
 test('accounts of a transaction that is overdue are made again for those who wait', async () => {
