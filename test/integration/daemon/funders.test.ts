@@ -262,13 +262,13 @@ describe('funders list', () => {
     letSend();
     await command.ended;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^funder-1 {2}0x[0-9a-f]{16} {2}\d+\.\d{8} FLOW, low-water mark 5\.00000000$/m);
+    expect(stdout).toMatch(/^funder-1 {2}0x[0-9a-f]{16} {2}\d+\.\d{8} FLOW, low-water mark 5\.07000000$/m);
     expect(stdout).toMatch(/^ {2}key {3}1 {2}leased by elsewhere:4711 {2}\(next number 12, used 20.*Z\)$/m);
     expect(stdout).toMatch(/^ {2}key {3}2 {2}out of rotation: the signature is not valid /m);
     expect(stdout).toMatch(/^ {2}key {3}3 {2}free .*; its key on chain is revoked$/m);
     expect(stdout).toMatch(/^ {2}without a slot: keys 4 on chain\./m);
     expect(stdout).toMatch(new RegExp(`^ {2}key {3}\\d {2}carries add-keys ${id.slice(0, 8)}…, unsealed for \\d+ s; leased by [0-9a-f-]{36} `, 'm'));
-    expect(stdout).toMatch(/^funder-7 .*below its low-water mark of 5\.00000000: send FLOW to it$/m);
+    expect(stdout).toMatch(/^funder-7 .*below its low-water mark of 5\.07000000: send FLOW to it$/m);
     expect(stdout).toMatch(/^0x00000000000000aa {2}of no funding account here, free \(keys 5\)$/m);
   });
 
