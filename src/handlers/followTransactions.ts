@@ -15,7 +15,7 @@ const REBROADCAST_FIRST_MS = 3_000;
 const REBROADCAST_CAP_MS = 30_000;
 /** Blocks beyond its expiry after which a transaction without a result may be given up (with the event scan's word). */
 const GIVE_UP_MARGIN = 60;
-/** A sealed block is used as reference for at most this long: it costs expiry blocks, nothing else. */
+/** A sealed block is used as reference for at most this long, with an expiry of 600 blocks; with less, for as much less: it costs expiry blocks, nothing else. */
 const REFERENCE_MAX_AGE_MS = 10_000;
 
 export interface TransactionFollower {
@@ -57,6 +57,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
   const everyMs = options.everyMs === undefined ? POLL_MS : options.everyMs;
   const followed = new Map<string, Followed>();
   const limit = pLimit(CONCURRENCY);
+  const referenceMaxAgeMs = Math.min(REFERENCE_MAX_AGE_MS, (instance.settings.TRANSACTION_EXPIRY * 1_000) / 60);
   let latest: { block: Block; readAt: number } | null = null;
   let timer: NodeJS.Timeout | undefined;
   /** The sealed height at which results were last asked for. */
@@ -173,7 +174,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
       schedule();
     },
     async referenceBlock() {
-      if (latest !== null && now() - latest.readAt < REFERENCE_MAX_AGE_MS) return latest.block;
+      if (latest !== null && now() - latest.readAt < referenceMaxAgeMs) return latest.block;
       await readLatest();
       if (latest === null) throw new AppError('network', 'no sealed block known', { where: 'access node' });
       return (latest as { block: Block }).block;
