@@ -55,7 +55,7 @@ export interface SimulatedChain {
   signOutside(address: string, keyIndex: number): void;
   /** Sets an account's balance, in 10^-8 FLOW: its owner spends, or somebody sends it FLOW. */
   setBalance(address: string, balance: bigint): void;
-  /** Ends what was ordered: what was hidden is shown, dropped transactions are taken when they are sent again. Bad keys stay bad. */
+  /** Ends what was ordered: what was hidden is shown. Bad keys stay bad, and what was dropped is lost. */
   clearFaults(): void;
 }
 
@@ -187,7 +187,6 @@ export function createSimulatedChain(options: SimulatedChainOptions): SimulatedC
     clearFaults() {
       planned = [];
       poisons = [];
-      dropped.clear();
       hidden.result.clear();
       hidden.events.clear();
       effortPerAccount = EFFORT_PER_ACCOUNT;

@@ -3,15 +3,19 @@ import type { DecodedTransaction } from '../../../dev/simulatedChain/decodeTrans
 import { publicKeyOf } from '../../../src/flow/keys.js';
 import type { Vault } from '../../../src/secrets.js';
 import type { Database } from '../../support/database.js';
+import type { Shape } from './commands.js';
 import { readCommitted, readSnapshot, type Snapshot } from './snapshot.js';
 
-/** What is checked, by its number in the design. */
+/** What is checked: an invariant by its number in the design, whether users are who the policy says, whether no more is made than wanted. */
+export type Law = number | 'policy' | 'demand';
+
+/** A law that is broken. */
 export class Violation extends Error {
-  readonly invariant: number;
+  readonly invariant: Law;
   /** The command after which it was seen, from 0; null: on the way to rest. */
   after: number | null = null;
-  constructor(invariant: number, message: string) {
-    super(`invariant ${invariant}: ${message}`);
+  constructor(invariant: Law, message: string) {
+    super(`${typeof invariant === 'number' ? 'invariant ' : ''}${invariant}: ${message}`);
     this.invariant = invariant;
   }
 }
@@ -27,12 +31,12 @@ export interface Invariants {
 
 export interface InvariantOptions {
   readonly database: Database;
-  readonly chain: () => SimulatedChain;
+  readonly chain: SimulatedChain;
   readonly vault: Vault;
   readonly expiryBlocks: number;
   /** In 10^-8 FLOW: a wallet that has as much is in no need. */
   readonly threshold: bigint;
-  readonly poolSize: number;
+  readonly shape: Pick<Shape, 'poolSize' | 'provision'>;
 }
 
 /** Blocks after its expiry before which no transaction is given up. */
@@ -46,7 +50,7 @@ function namedKeys(transaction: DecodedTransaction): readonly string[] {
 /** The judge: knows the chain's ledger and the database, and nothing of handlers. */
 export function createInvariants(options: InvariantOptions): Invariants {
   const { database, vault } = options;
-  const chain = options.chain;
+  const { chain } = options;
   const found: Violation[] = [];
   /** Private keys that were opened and compared. */
   const opened = new Set<string>();
@@ -58,7 +62,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
   const givenUp = new Set<string>();
   let executedChecked = 0;
 
-  const report = (invariant: number, message: string): void => void found.push(new Violation(invariant, message));
+  const report = (invariant: Law, message: string): void => void found.push(new Violation(invariant, message));
 
   const checkKeys = (committed: ReadonlyMap<string, string>, transaction: DecodedTransaction): void => {
     for (const publicKey of namedKeys(transaction)) {
@@ -76,10 +80,10 @@ export function createInvariants(options: InvariantOptions): Invariants {
   /** A key may be named again only where the first transaction sealed as failed. */
   const checkKeyUse = (): void => {
     const namedBy = new Map<string, string>();
-    for (const { transaction } of chain().ledger.sends) {
+    for (const { transaction } of chain.ledger.sends) {
       for (const publicKey of namedKeys(transaction)) {
         const before = namedBy.get(publicKey);
-        if (before !== undefined && before !== transaction.id && chain().fateOf(before) !== 'failed') report(1, `a key is named by ${before}, which is ${chain().fateOf(before) ?? 'unknown'}, and by ${transaction.id}`);
+        if (before !== undefined && before !== transaction.id && chain.fateOf(before) !== 'failed') report(1, `a key is named by ${before}, which is ${chain.fateOf(before) ?? 'unknown'}, and by ${transaction.id}`);
         namedBy.set(publicKey, transaction.id);
       }
     }
@@ -91,7 +95,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
       const { id, state } = transaction;
       const slot = `${transaction.proposer_address}/${transaction.proposer_key_index}`;
       // Never sent: nothing of it can seal once it has expired.
-      const fate = chain().fateOf(id) ?? (chain().height() > transaction.reference_height + options.expiryBlocks ? 'dead' : 'open');
+      const fate = chain.fateOf(id) ?? (chain.height() > transaction.reference_height + options.expiryBlocks ? 'dead' : 'open');
       if (state === 'live') {
         const other = live.get(slot);
         if (other !== undefined) report(6, `slot ${slot} carries ${other} and ${id}`);
@@ -104,7 +108,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
       if (state === 'given_up' && !givenUp.has(id)) {
         givenUp.add(id);
         const first = transaction.reference_height + options.expiryBlocks + GIVE_UP_MARGIN + 1;
-        if (chain().sealedHeight() < first) report(3, `${id} was given up at ${chain().sealedHeight()}, before ${first}`);
+        if (chain.sealedHeight() < first) report(3, `${id} was given up at ${chain.sealedHeight()}, before ${first}`);
       }
     }
   };
@@ -121,18 +125,18 @@ export function createInvariants(options: InvariantOptions): Invariants {
       const live = all.filter((transaction) => transaction.state === 'live');
       if (live.length > 1) report(3, `account ${account} is a member of ${live.map((each) => each.id).join(' and ')}`);
       const creations = all.filter((transaction) => transaction.kind === 'create');
-      for (const earlier of creations.slice(0, -1)) if (chain().fateOf(earlier.id) !== 'failed') report(1, `account ${account} was in ${earlier.id}, which did not seal as failed, and is in another creation`);
+      for (const earlier of creations.slice(0, -1)) if (chain.fateOf(earlier.id) !== 'failed') report(1, `account ${account} was in ${earlier.id}, which did not seal as failed, and is in another creation`);
     }
   };
 
   const checkAccounts = (snapshot: Snapshot): void => {
-    const onChain = new Map(chain().ledger.executed.flatMap((each) => each.created.map((created) => [created.publicKey, created.address])));
+    const onChain = new Map(chain.ledger.executed.flatMap((each) => each.created.map((created) => [created.publicKey, created.address])));
     const users = new Map<string, number>();
     for (const account of snapshot.accounts) {
       const { id, state, address, auth_id: user } = account;
       // The chain's accounts are always whole here, and one account alone is never too much for a transaction.
       if (state === 'set_aside') report(8, `account ${id} is set aside, and nothing is wrong with it`);
-      if (state === 'failed' && !chain().isBadKey(account.public_key)) report(8, `account ${id} is blamed for what its key did not cause`);
+      if (state === 'failed' && !chain.isBadKey(account.public_key)) report(8, `account ${id} is blamed for what its key did not cause`);
       if (address !== null && onChain.get(account.public_key) !== address) report(4, `account ${id} has ${address}, the chain ${onChain.get(account.public_key) ?? 'none'}`);
       if (user !== null) {
         if (users.has(user)) report(5, `user ${user} has accounts ${users.get(user) ?? ''} and ${id}`);
@@ -168,8 +172,20 @@ export function createInvariants(options: InvariantOptions): Invariants {
     }
   };
 
+  const meetsPolicy = (user: Snapshot['users'][number]): boolean =>
+    options.shape.provision === 'all' || (options.shape.provision === 'confirmed' ? user.is_confirmed : !user.is_anonymous);
+
+  /** Who is given an account meets the policy. A deletion can come after the gift. */
+  const checkPolicy = (snapshot: Snapshot): void => {
+    const users = new Map(snapshot.users.map((user) => [user.id, user]));
+    for (const { id, auth_id: authId } of snapshot.accounts) {
+      const user = authId === null ? undefined : users.get(authId);
+      if (user !== undefined && !user.is_deleted && !meetsPolicy(user)) report('policy', `account ${id} is given to user ${user.id}, who does not meet the policy`);
+    }
+  };
+
   const checkFundings = (): void => {
-    const { executed } = chain().ledger;
+    const { executed } = chain.ledger;
     for (const { transaction, deposits } of executed.slice(executedChecked)) {
       for (const { address, balanceBefore } of deposits) if (balanceBefore >= options.threshold) report(7, `${transaction.id} funds ${address}, which had ${balanceBefore}`);
     }
@@ -189,6 +205,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
     checkMembers(snapshot);
     checkAccounts(snapshot);
     checkWallets(snapshot);
+    checkPolicy(snapshot);
     checkFundings();
     raise();
     return snapshot;
@@ -206,11 +223,11 @@ export function createInvariants(options: InvariantOptions): Invariants {
     check: async () => void (await check()),
     async checkAtRest() {
       const snapshot = await check();
-      const onChain = chain().ledger.executed.flatMap((each) => each.created);
+      const onChain = chain.ledger.executed.flatMap((each) => each.created);
       const withAddress = snapshot.accounts.filter((account) => account.address !== null);
       if (withAddress.length !== onChain.length) report(13, `${onChain.length} accounts on chain, ${withAddress.length} assigned, free or set aside`);
       for (const user of snapshot.users) {
-        if (!user.is_provisioned) continue;
+        if (user.is_deleted || !meetsPolicy(user)) continue;
         const account = snapshot.accounts.find((each) => each.auth_id === user.id);
         const wallet = snapshot.wallets.find((each) => each.auth_id === user.id);
         if (account?.address == null || wallet?.flow_address !== account.address) report(5, `user ${user.id} has account ${account?.id ?? 'none'}, wallet ${wallet?.flow_address ?? 'none'}`);
@@ -218,7 +235,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
       const open = snapshot.transactions.filter((each) => each.state === 'live');
       if (open.length > 0) report(3, `${open.length} transactions are still live: ${open.map((each) => each.id).join(', ')}`);
       const free = snapshot.accounts.filter((account) => account.state === 'free').length;
-      if (free < options.poolSize) report(5, `the pool has ${free} of ${options.poolSize}`);
+      if (free < options.shape.poolSize) report(5, `the pool has ${free} of ${options.shape.poolSize}`);
       raise();
     },
   };

@@ -22,7 +22,7 @@ afterAll(() => property?.stop());
 test.each(PLANTED_FAULTS)('finds a planted fault of invariant $invariant: $what', async (fault) => {
   const restore = await fault.install?.(property.database);
   try {
-    const play = (shape: Shape, commands: readonly Command[]): Promise<void> => playRun(property, shape, commands, fault);
+    const play = (shape: Shape, commands: readonly Command[]): Promise<unknown> => playRun(property, shape, commands, fault);
     const found = await search(fault, play);
     expect(found, `not found in ${SEEDS.length * RUNS_A_SEED} runs`).not.toBeNull();
     if (found === null) return;
@@ -33,7 +33,7 @@ test.each(PLANTED_FAULTS)('finds a planted fault of invariant $invariant: $what'
   }
 });
 
-async function search(fault: PlantedFault, play: (shape: Shape, commands: readonly Command[]) => Promise<void>): Promise<{ example: Counterexample; seed: number; run: number } | null> {
+async function search(fault: PlantedFault, play: (shape: Shape, commands: readonly Command[]) => Promise<unknown>): Promise<{ example: Counterexample; seed: number; run: number } | null> {
   for (const seed of SEEDS) {
     let run = 0;
     let example: Counterexample | null = null;

@@ -42,7 +42,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     invariant: 6,
     what: 'a slot is leased while it carries an unsealed transaction',
-    journal: rewriting('set leased_by = $1, epoch = s.epoch + 1, used_at', "and t.state = 'live'", "and t.state = 'live' and false"),
+    journal: both(
+      rewriting('set leased_by = $1, epoch = s.epoch + 1, used_at', "and t.state = 'live'", "and t.state = 'live' and false"),
+      rewriting('set leased_by = $1, epoch = s.epoch + 1, used_at', '(c.leased_by is null or c.lease_until < clock_timestamp())', 'true'),
+    ),
     install: withoutIndex('transaction_one_live_per_slot'),
   },
   {
@@ -61,6 +64,10 @@ function rewriting(mark: string, from: string, to: string): (journal: Journal) =
   };
   const through = (db: Db): Db => ({ query: (text, values) => db.query(rewrite(text), values) });
   return (journal) => ({ ...through(journal), transaction: (work) => journal.transaction((db) => work(through(db))), close: () => journal.close() });
+}
+
+function both(one: (journal: Journal) => Journal, other: (journal: Journal) => Journal): (journal: Journal) => Journal {
+  return (journal) => one(other(journal));
 }
 
 /** Gives the answer of each transaction that has such a statement before it is committed. */

@@ -3,7 +3,7 @@ import { startDatabase, type Database } from '../../support/database.js';
 import type { Command, Shape } from './commands.js';
 import { Violation } from './invariants.js';
 import { installVirtualClock, type VirtualClock } from './virtualClock.js';
-import { createWorld, type Plant } from './world.js';
+import { createWorld, type Plant, type World } from './world.js';
 import { installWriteAudit } from './writeAudit.js';
 
 /** A Postgres of its own, with the test's clock and eyes. */
@@ -30,8 +30,8 @@ export const trace: string[] = [];
 
 const log: Log = createLog({ level: 'info', destination: { write: (line) => void trace.push(line.trim()) } });
 
-/** Plays one run: each command, a check after each, and the way to rest. Throws the first invariant that is broken. */
-export async function playRun(property: PropertyDatabase, shape: Shape, commands: readonly Command[], plant: Plant = {}): Promise<void> {
+/** Plays one run: each command, a check after each, and the way to rest. Throws the first invariant that is broken. Gives {@link World.made}. */
+export async function playRun(property: PropertyDatabase, shape: Shape, commands: readonly Command[], plant: Plant = {}): Promise<ReturnType<World['made']>> {
   trace.length = 0;
   const world = await createWorld({ database: property.database, databaseUrl: property.url, clock: property.clock, log, shape, plant });
   try {
@@ -47,6 +47,7 @@ export async function playRun(property: PropertyDatabase, shape: Shape, commands
     }
     trace.push('> rest');
     await world.comeToRest();
+    return world.made();
   } finally {
     await world.stop();
   }

@@ -12,11 +12,13 @@ import { createFollower } from '../../../src/handlers/followTransactions.js';
 import { fundWallets, type NeedyWallet } from '../../../src/handlers/fundWallets.js';
 import type { Instance } from '../../../src/handlers/instance.js';
 import { createMaker } from '../../../src/handlers/makeAccounts.js';
+import { createPace } from '../../../src/handlers/pace.js';
 import { createSettlers } from '../../../src/handlers/settlers.js';
 import { createStatistics } from '../../../src/handlers/statistics.js';
 import { sweep } from '../../../src/handlers/sweep.js';
 import { tend } from '../../../src/handlers/tend.js';
 import { heartbeat } from '../../../src/journal/instances.js';
+import { registerPolicy } from '../../../src/journal/policy.js';
 import { openJournal, type Db, type Journal } from '../../../src/journal/pool.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
 import type { Log } from '../../../src/log.js';
@@ -80,15 +82,19 @@ export function createProcess(options: ProcessOptions): Process {
   };
 
   const batchSize = createBatchSize();
-  const follower = createFollower(instance, createSettlers(instance, batchSize), { maySend: () => true, onSettled: () => undefined, everyMs: null });
-  const maker = createMaker(instance, { follower, batchSize, mayWork: () => true, lookAgain: () => undefined });
-  const assigner = createAssigner(instance, { onAssigned: () => maker.noteSignUp(), onUnserved: () => undefined, ringLater: () => undefined });
+  const pace = createPace(options.now);
+  const follower = createFollower(instance, createSettlers(instance, batchSize, pace), { maySend: () => true, onSettled: () => undefined, everyMs: null });
+  const maker = createMaker(instance, { follower, batchSize, pace, mayWork: () => true, lookAgain: () => undefined });
+  const assigner = createAssigner(instance, { onAssigned: () => undefined, onUnserved: () => undefined, ringLater: () => undefined });
   /** What the last check found; fundings may rest on it much later, and more than once. */
   let needy: readonly NeedyWallet[] = [];
 
   const beat = async (): Promise<void> => {
     await heartbeat(journal, id, instance.statistics);
-    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) follower.follow(transaction);
+    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) {
+      options.log.info({ txId: transaction.id, instance: options.node.name }, 'transaction taken over');
+      follower.follow(transaction);
+    }
   };
 
   const check = async (): Promise<void> => {
@@ -134,6 +140,8 @@ export function createProcess(options: ProcessOptions): Process {
     breakpoint,
     async start() {
       await attempt(async () => {
+        const { PROVISION: provision, ASSIGN: assign, POOL_SIZE: poolSize } = options.settings;
+        await registerPolicy(journal, { provision, assign, instanceId: id, statistics: instance.statistics, lowWater: Math.max(1, Math.ceil(poolSize / 2)), log: options.log });
         await registerFunders(journal, options.network);
         await beat();
       });

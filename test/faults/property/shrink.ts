@@ -11,7 +11,7 @@ export interface Counterexample {
 
 export interface ShrinkOptions {
   /** Plays a run; throws where it breaks an invariant. */
-  readonly play: (shape: Shape, commands: readonly Command[]) => Promise<void>;
+  readonly play: (shape: Shape, commands: readonly Command[]) => Promise<unknown>;
   /** No new run after this. */
   readonly withinMs: number;
 }
@@ -46,7 +46,7 @@ export async function shrink(from: Counterexample, options: ShrinkOptions): Prom
       await attempt(best.shape, best.commands.filter((_, i) => i < start || i >= start + size));
     }
   }
-  for (const simpler of [{ users: 0 }, { poolSize: 0 }, { instances: 1 }, { instances: 2 }, { funderKeys: 1 }]) {
+  for (const simpler of [{ users: 0 }, { provision: 'all' as const }, { assign: 'daemon' as const }, { poolSize: 0 }, { instances: 1 }, { instances: 2 }, { funderKeys: 1 }]) {
     if (JSON.stringify({ ...best.shape, ...simpler }) !== JSON.stringify(best.shape)) await attempt({ ...best.shape, ...simpler }, best.commands);
   }
   for (let i = 0; i < best.commands.length; i++) {

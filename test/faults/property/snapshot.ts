@@ -7,7 +7,7 @@ export interface Snapshot {
   /** In the order of their transactions. */
   readonly members: readonly { transaction_id: string; account_id: number }[];
   readonly wallets: readonly { id: number; auth_id: string | null; flow_address: string | null; flow_private_key: string | null; flow_public_key: string | null }[];
-  readonly users: readonly { id: string; is_provisioned: boolean }[];
+  readonly users: readonly { id: string; is_deleted: boolean; is_confirmed: boolean; is_anonymous: boolean }[];
   readonly staleWrites: readonly string[];
 }
 
@@ -18,7 +18,7 @@ const SNAPSHOT = `select
   ${list('select id, kind, state, proposer_address, proposer_key_index, reference_height from wallet_sync.transaction order by made')} as transactions,
   ${list('select m.transaction_id, m.account_id from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id order by t.made, m.account_id')} as members,
   ${list('select id, auth_id, flow_address, flow_private_key, flow_public_key from public.wallet order by id')} as wallets,
-  ${list('select u.id, u.deleted_at is null as is_provisioned from auth.users u order by u.id')} as users,
+  ${list('select u.id, u.deleted_at is not null as is_deleted, u.email_confirmed_at is not null as is_confirmed, u.is_anonymous from auth.users u order by u.id')} as users,
   (select coalesce(json_agg(w.writer || ' wrote ' || w.what order by w.id), '[]') from simulated.stale_write w) as "staleWrites"`;
 
 /** Everything that is committed, in one statement, past row level security. */

@@ -31,7 +31,7 @@ export async function installVirtualClock(database: Database): Promise<VirtualCl
   await asOwner('alter table wallet_sync.transaction add column made bigint generated always as identity');
 
   const functions = await asOwner<{ definition: string }>("select pg_get_functiondef(oid) as definition from pg_proc where pronamespace = 'wallet_sync'::regnamespace");
-  for (const { definition } of functions) if (REAL.test(definition)) await asOwner(definition.replace(REAL, VIRTUAL));
+  for (const { definition } of functions) if (definition.includes('clock_timestamp()')) await asOwner(definition.replace(REAL, VIRTUAL));
   const defaults = await asOwner<{ table_name: string; column_name: string; expression: string }>(`
     select c.oid::regclass::text as table_name, a.attname as column_name, pg_get_expr(d.adbin, d.adrelid) as expression
     from pg_attrdef d join pg_class c on c.oid = d.adrelid join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum

@@ -1,16 +1,9 @@
-import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { loadFcl } from '../../../src/flow/fcl.js';
-import { commands, shape, type Command, type Shape } from './commands.js';
+import { calmCommands, commands, type Command, type Shape } from './commands.js';
+import { hold } from './hold.js';
 import { Violation } from './invariants.js';
-import { playRun, startPropertyDatabase, trace, type PropertyDatabase } from './play.js';
-import { describe, shrink, type Counterexample } from './shrink.js';
-
-/** As many runs as fit, with room for a counterexample to be made small within three minutes. */
-const TIME_LIMIT_MS = 110_000;
-const SHRINK_WITHIN_MS = 45_000;
-/** Fewer say too little. */
-const RUNS_AT_LEAST = 30;
+import { playRun, startPropertyDatabase, type PropertyDatabase } from './play.js';
 
 let property: PropertyDatabase;
 beforeAll(async () => {
@@ -19,32 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => property?.stop());
 
-// PROPERTY_SEED and PROPERTY_PATH, as a failure prints them, play its run again.
 test('whatever happens, in whatever order, every invariant holds after each step, and in the end each user has one wallet', async () => {
-  const seed = Number(process.env['PROPERTY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-  const path = process.env['PROPERTY_PATH'];
-  let runs = 0;
-  let broken: Counterexample | null = null;
-  const play = (shape: Shape, commands: readonly Command[]): Promise<void> => playRun(property, shape, commands);
-  const result = await fc.check(
-    fc.asyncProperty(shape, commands, async (shape, commands) => {
-      try {
-        await play(shape, commands);
-      } catch (error) {
-        if (error instanceof Violation) broken = { shape, commands, violation: error };
-        throw error;
-      }
-      runs += 1;
-    }),
-    { seed, numRuns: 10_000, interruptAfterTimeLimit: TIME_LIMIT_MS, markInterruptAsFailure: false, endOnFailure: true, ...(path === undefined ? {} : { path }) },
-  );
-  const replay = `PROPERTY_SEED=${seed} PROPERTY_PATH=${result.counterexamplePath ?? ''}`;
-  if (result.failed) {
-    const example = broken === null ? null : await shrink(broken, { play, withinMs: SHRINK_WITHIN_MS });
-    // The trace of the smallest run that breaks it, not of the last one tried.
-    if (example !== null) await play(example.shape, example.commands).catch(() => undefined);
-    throw new Error([replay, example === null ? String(result.errorInstance) : describe(example), ...trace].join('\n'));
-  }
-  process.stdout.write(`${runs} runs, PROPERTY_SEED=${seed}\n`);
-  expect(runs, replay).toBeGreaterThanOrEqual(path === undefined ? RUNS_AT_LEAST : 1);
+  await hold({ commands, play: async (shape, commands) => void (await playRun(property, shape, commands)), withinMs: 100_000, runsAtLeast: 30 });
+});
+
+test('while nothing goes wrong, instances together make no account more than is wanted', async () => {
+  const play = async (shape: Shape, commands: readonly Command[]): Promise<void> => {
+    const { accounts, wanted } = await playRun(property, shape, commands);
+    if (accounts > wanted) throw new Violation('demand', `${accounts} accounts for ${wanted}`);
+  };
+  await hold({ commands: calmCommands, play, withinMs: 20_000, runsAtLeast: 5 });
 });
