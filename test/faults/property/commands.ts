@@ -28,6 +28,8 @@ export type Command =
   | { readonly do: 'wake' | 'restart' }
   /** Blocks come, leases run out. `alive`: instances that run say so and work meanwhile; otherwise nobody does anything. */
   | { readonly do: 'time passes'; readonly seconds: number; readonly alive: boolean }
+  /** Every connection of every instance breaks, as when Postgres restarts. */
+  | { readonly do: 'connections break' }
   | { readonly do: 'send fault'; readonly fault: SendFault }
   | { readonly do: 'bad key'; readonly member: number }
   | { readonly do: 'dear accounts'; readonly effort: number }
@@ -88,6 +90,7 @@ const ACCIDENTS: fc.WeightedArbitrary<Command>[] = [
   { weight: 3, arbitrary: fc.record({ do: fc.constant('time passes' as const), seconds: fc.constantFrom(11, 25, 50), alive: fc.boolean() }) },
   { weight: 6, arbitrary: fc.constantFrom({ do: 'restart' } as const, { do: 'wake' } as const) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('crash', 'freeze'), instance: index }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'connections break' } as const) },
   { weight: 4, arbitrary: sendFault.map((fault) => ({ do: 'send fault' as const, fault })) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('bad key' as const), member: fc.nat({ max: 8 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('dear accounts' as const), effort: fc.constantFrom(324, 3_000) }) },

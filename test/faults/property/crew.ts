@@ -26,6 +26,8 @@ export interface Crew {
   wakeAll(): Promise<void>;
   /** In the place of each that is dead another one starts. */
   restartAll(): Promise<void>;
+  /** Every connection of every instance ends. */
+  breakConnections(): Promise<void>;
   /** Time has passed: the server ends transactions that idle too long. */
   age(seconds: number): Promise<void>;
   /** Waits for what needs the database. What a frozen transaction blocks is freed as the server would free it: that transaction ends. */
@@ -140,6 +142,7 @@ export async function startCrew(options: CrewOptions): Promise<Crew> {
     async restartAll() {
       for (const [place, process] of processes.entries()) if (process.breakpoint.state() === 'dead') await restart(place);
     },
+    breakConnections: () => endBackends(database, 'application_name = any($1)', [processes.map((process) => process.id)]),
     async age(seconds) {
       for (const [process, frozen] of frozenFor) {
         frozenFor.set(process, frozen + seconds);

@@ -54,8 +54,9 @@ export function createInvariants(options: InvariantOptions): Invariants {
   const found: Violation[] = [];
   /** Private keys that were opened and compared. */
   const opened = new Set<string>();
-  /** What each transaction was first sent as. */
+  /** What each transaction was first sent as, and which of them named a key last. */
   const bodies = new Map<string, string>();
+  const namedBy = new Map<string, string>();
   /** Filled wallet rows, and who has which account, as they were first seen. */
   const filled = new Map<number, string>();
   const owners = new Map<number, string>();
@@ -77,15 +78,13 @@ export function createInvariants(options: InvariantOptions): Invariants {
     }
   };
 
-  /** A key may be named again only where the first transaction sealed as failed. */
-  const checkKeyUse = (): void => {
-    const namedBy = new Map<string, string>();
-    for (const { transaction } of chain.ledger.sends) {
-      for (const publicKey of namedKeys(transaction)) {
-        const before = namedBy.get(publicKey);
-        if (before !== undefined && before !== transaction.id && chain.fateOf(before) !== 'failed') report(1, `a key is named by ${before}, which is ${chain.fateOf(before) ?? 'unknown'}, and by ${transaction.id}`);
-        namedBy.set(publicKey, transaction.id);
-      }
+  /** A key may be named again only where the transaction before has sealed as failed. What is sent again names nothing anew: one that woke up late may send what has long failed. */
+  const checkKeyUse = (transaction: DecodedTransaction): void => {
+    if (bodies.has(transaction.id)) return;
+    for (const publicKey of namedKeys(transaction)) {
+      const before = namedBy.get(publicKey);
+      if (before !== undefined && chain.fateOf(before) !== 'failed') report(1, `a key is named by ${before}, which is ${chain.fateOf(before) ?? 'unknown'}, and by ${transaction.id}`);
+      namedBy.set(publicKey, transaction.id);
     }
   };
 
@@ -137,6 +136,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
       // The chain's accounts are always whole here, and one account alone is never too much for a transaction.
       if (state === 'set_aside') report(8, `account ${id} is set aside, and nothing is wrong with it`);
       if (state === 'failed' && !chain.isBadKey(account.public_key)) report(8, `account ${id} is blamed for what its key did not cause`);
+      if (state === 'failed' && !account.has_reason) report(8, `account ${id} has failed without an error and a solution`);
       if (address !== null && onChain.get(account.public_key) !== address) report(4, `account ${id} has ${address}, the chain ${onChain.get(account.public_key) ?? 'none'}`);
       if (user !== null) {
         if (users.has(user)) report(5, `user ${user} has accounts ${users.get(user) ?? ''} and ${id}`);
@@ -200,7 +200,6 @@ export function createInvariants(options: InvariantOptions): Invariants {
   const check = async (): Promise<Snapshot> => {
     const snapshot = await readSnapshot(database);
     for (const what of snapshot.staleWrites) report(6, what);
-    checkKeyUse();
     checkTransactions(snapshot);
     checkMembers(snapshot);
     checkAccounts(snapshot);
@@ -215,6 +214,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
     async onSend(transaction, by) {
       const { body, keys } = await readCommitted(database, transaction.id, namedKeys(transaction));
       checkKeys(keys, transaction);
+      checkKeyUse(transaction);
       if (body === null) report(2, `${by} sends ${transaction.id}, which is not committed`);
       else if (body !== transaction.body) report(2, `${by} sends other bytes as ${transaction.id} than are committed`);
       if ((bodies.get(transaction.id) ?? transaction.body) !== transaction.body) report(3, `${by} sends other bytes as ${transaction.id} than before`);

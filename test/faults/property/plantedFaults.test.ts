@@ -8,7 +8,7 @@ import { playRun, startPropertyDatabase, type PropertyDatabase } from './play.js
 import { describe, shrink, type Counterexample } from './shrink.js';
 
 /** In their order, until one finds the fault; the first does as a rule. */
-const SEEDS = [1, 2, 3];
+const SEEDS = [7, 6, 2];
 const RUNS_A_SEED = 60;
 const SHRINK_WITHIN_MS = 8_000;
 

@@ -1,7 +1,7 @@
 import type { Database } from '../../support/database.js';
 
 export interface Snapshot {
-  readonly accounts: readonly { id: number; state: string; public_key: string; address: string | null; auth_id: string | null }[];
+  readonly accounts: readonly { id: number; state: string; public_key: string; address: string | null; auth_id: string | null; has_reason: boolean }[];
   /** In the order of their making. */
   readonly transactions: readonly { id: string; kind: string; state: string; proposer_address: string; proposer_key_index: number; reference_height: number }[];
   /** In the order of their transactions. */
@@ -14,7 +14,7 @@ export interface Snapshot {
 const list = (select: string): string => `(select coalesce(json_agg(row), '[]') from (${select}) row)`;
 
 const SNAPSHOT = `select
-  ${list('select id, state, public_key, address, auth_id from wallet_sync.account order by id')} as accounts,
+  ${list('select id, state, public_key, address, auth_id, error is not null and solution is not null as has_reason from wallet_sync.account order by id')} as accounts,
   ${list('select id, kind, state, proposer_address, proposer_key_index, reference_height from wallet_sync.transaction order by made')} as transactions,
   ${list('select m.transaction_id, m.account_id from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id order by t.made, m.account_id')} as members,
   ${list('select id, auth_id, flow_address, flow_private_key, flow_public_key from public.wallet order by id')} as wallets,

@@ -163,6 +163,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         return crew.restartAll();
       case 'time passes':
         return command.alive ? passAlive(command.seconds) : pass(command.seconds);
+      case 'connections break':
+        return crew.breakConnections();
       case 'send fault':
         return chain.planSend(command.fault);
       case 'bad key':
