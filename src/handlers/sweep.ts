@@ -41,7 +41,7 @@ async function pass(instance: Instance, reason: string, signal: AbortSignal, ste
   const startedAt = instance.now();
   const counters = zeroCounters();
   const cycle = await step((db) => openCycle(db, instance.id, reason));
-  if (cycle === null) return null;
+  if (cycle === null) return lost(instance, null);
   let after: string | null = null;
   for (;;) {
     if (signal.aborted) return null;
@@ -73,7 +73,7 @@ async function pass(instance: Instance, reason: string, signal: AbortSignal, ste
   return { cycle, counters };
 }
 
-function lost(instance: Instance, cycle: number): null {
+function lost(instance: Instance, cycle: number | null): null {
   instance.log.warn({ cycle }, 'the sweep was taken over by another instance: this pass changes nothing more');
   return null;
 }
