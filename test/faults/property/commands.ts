@@ -83,6 +83,12 @@ const CALM: fc.WeightedArbitrary<Command>[] = [
   { weight: 2, arbitrary: index.map((instance) => ({ do: 'fund twice' as const, instance })) },
 ];
 
+/** Two who make accounts at the same time. */
+const makeAtOnce: fc.Arbitrary<Command> = fc.tuple(index, index).map(([one, other]) => ({
+  do: 'steps' as const,
+  steps: [{ instance: one, work: 'make' as const, halt: null }, { instance: other, work: 'make' as const, halt: null }] as const,
+}));
+
 const ACCIDENTS: fc.WeightedArbitrary<Command>[] = [
   { weight: 14, arbitrary: step.map((each) => ({ do: 'step' as const, ...each })) },
   { weight: 4, arbitrary: steps(step) },
@@ -107,7 +113,7 @@ const runOf = (...each: fc.WeightedArbitrary<Command>[]): fc.Arbitrary<Command[]
 export const commands = runOf(...CALM, ...ACCIDENTS);
 
 /** A run without any accident. */
-export const calmCommands = runOf(...CALM, { weight: 6, arbitrary: calmStep.map((each) => ({ do: 'step' as const, ...each })) }, { weight: 6, arbitrary: steps(calmStep) });
+export const calmCommands = runOf(...CALM, { weight: 6, arbitrary: calmStep.map((each) => ({ do: 'step' as const, ...each })) }, { weight: 6, arbitrary: steps(calmStep) }, { weight: 6, arbitrary: makeAtOnce });
 
 export const shape: fc.Arbitrary<Shape> = fc.record({
   instances: fc.constantFrom(1, 2, 2, 3),

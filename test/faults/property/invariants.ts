@@ -37,6 +37,8 @@ export interface InvariantOptions {
   /** In 10^-8 FLOW: a wallet that has as much is in no need. */
   readonly threshold: bigint;
   readonly shape: Pick<Shape, 'poolSize' | 'provision'>;
+  /** Users who ever signed up, where nothing goes wrong: with a full pool, nobody asks for more accounts than that. Null: something may, and more are made. */
+  readonly users: (() => number) | null;
 }
 
 /** Blocks after its expiry before which no transaction is given up. */
@@ -184,6 +186,12 @@ export function createInvariants(options: InvariantOptions): Invariants {
     }
   };
 
+  const checkDemand = (snapshot: Snapshot): void => {
+    if (options.users === null) return;
+    const wanted = options.users() + options.shape.poolSize;
+    if (snapshot.accounts.length > wanted) report('demand', `${snapshot.accounts.length} accounts for ${wanted}`);
+  };
+
   const checkFundings = (): void => {
     const { executed } = chain.ledger;
     for (const { transaction, deposits } of executed.slice(executedChecked)) {
@@ -205,6 +213,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
     checkAccounts(snapshot);
     checkWallets(snapshot);
     checkPolicy(snapshot);
+    checkDemand(snapshot);
     checkFundings();
     raise();
     return snapshot;

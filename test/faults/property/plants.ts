@@ -1,11 +1,14 @@
 import type { Db, Journal } from '../../../src/journal/pool.js';
 import type { Database } from '../../support/database.js';
+import type { Law } from './invariants.js';
 import type { Plant } from './world.js';
 
-/** A fault that the property must find, and the invariant that it breaks. */
+/** A fault that the property must find, and the law that it breaks. */
 export interface PlantedFault extends Plant {
-  readonly invariant: number;
+  readonly invariant: Law;
   readonly what: string;
+  /** Looked for in runs where nothing goes wrong. */
+  readonly isCalm?: boolean;
   /** Changes the database for the fault; what it returns puts everything back. */
   readonly install?: (database: Database) => Promise<() => Promise<void>>;
 }
@@ -52,6 +55,17 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     invariant: 7,
     what: 'a funding rests on a balance from before the last deposit',
     install: rewritingFunction('wallet_sync.guard_member()', 'new.balance_height < last_deposit', 'false'),
+  },
+  {
+    invariant: 'policy',
+    what: 'who has confirmed no address is given a wallet all the same',
+    install: rewritingFunction('wallet_sync.meets_policy(text, timestamptz, timestamptz, boolean, timestamptz)', 'email_confirmed_at is not null', 'true'),
+  },
+  {
+    invariant: 'demand',
+    what: 'instances count the demand without a lock between them',
+    isCalm: true,
+    journal: rewriting('pg_advisory_xact_lock(7420031551003)', 'pg_advisory_xact_lock(7420031551003)', '1'),
   },
 ];
 

@@ -3,7 +3,7 @@ import { startDatabase, type Database } from '../../support/database.js';
 import type { Command, Shape } from './commands.js';
 import { Violation } from './invariants.js';
 import { installVirtualClock, type VirtualClock } from './virtualClock.js';
-import { createWorld, type Plant, type World } from './world.js';
+import { createWorld, type Plant } from './world.js';
 import { installWriteAudit } from './writeAudit.js';
 
 /** A Postgres of its own, with the test's clock and eyes. */
@@ -30,10 +30,16 @@ export const trace: string[] = [];
 
 const log: Log = createLog({ level: 'info', destination: { write: (line) => void trace.push(line.trim()) } });
 
-/** Plays one run: each command, a check after each, and the way to rest. Throws the first invariant that is broken. Gives {@link World.made}. */
-export async function playRun(property: PropertyDatabase, shape: Shape, commands: readonly Command[], plant: Plant = {}): Promise<ReturnType<World['made']>> {
+export interface RunOptions {
+  readonly plant?: Plant;
+  /** See WorldOptions. */
+  readonly isCalm?: boolean;
+}
+
+/** Plays one run: each command, a check after each, and the way to rest. Throws the first law that is broken. */
+export async function playRun(property: PropertyDatabase, shape: Shape, commands: readonly Command[], options: RunOptions = {}): Promise<void> {
   trace.length = 0;
-  const world = await createWorld({ database: property.database, databaseUrl: property.url, clock: property.clock, log, shape, plant });
+  const world = await createWorld({ database: property.database, databaseUrl: property.url, clock: property.clock, log, shape, ...options });
   try {
     for (const [i, command] of commands.entries()) {
       trace.push(`> ${JSON.stringify(command)}`);
@@ -47,7 +53,6 @@ export async function playRun(property: PropertyDatabase, shape: Shape, commands
     }
     trace.push('> rest');
     await world.comeToRest();
-    return world.made();
   } finally {
     await world.stop();
   }

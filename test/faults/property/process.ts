@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { SimulatedNode } from '../../../dev/simulatedChain/node.js';
 import { toAppError, type AppError } from '../../../src/errors.js';
-import type { AccessNode } from '../../../src/flow/accessNode.js';
 import type { Cadence } from '../../../src/flow/cadence.js';
 import { checkWallets } from '../../../src/flow/checkWallets.js';
 import type { Network } from '../../../src/flow/network.js';
@@ -19,11 +18,12 @@ import { sweep } from '../../../src/handlers/sweep.js';
 import { tend } from '../../../src/handlers/tend.js';
 import { heartbeat } from '../../../src/journal/instances.js';
 import { registerPolicy } from '../../../src/journal/policy.js';
-import { openJournal, type Db, type Journal } from '../../../src/journal/pool.js';
+import { openJournal, type Journal } from '../../../src/journal/pool.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
 import type { Log } from '../../../src/log.js';
 import type { Vault } from '../../../src/secrets.js';
 import type { Settings } from '../../../src/settings.js';
+import { breakInJournal, breakInNode } from './breakIn.js';
 import { createBreakpoint, type Breakpoint } from './breakpoint.js';
 
 /** What one instance is told to do; the reactor's timers and doorbells are not there. */
@@ -159,52 +159,5 @@ export function createProcess(options: ProcessOptions): Process {
       // A client that a halted transaction holds never comes back, so this may never resolve; its socket is closed by the server.
       void connections.close();
     },
-  };
-}
-
-function breakInJournal(journal: Journal, breakpoint: Breakpoint): Journal {
-  const through = (db: Db): Db => ({ query: (text, values) => breakpoint.call(() => db.query(text, values)) });
-  return {
-    ...through(journal),
-    async transaction(work) {
-      await breakpoint.step();
-      const beginning = breakpoint.busy();
-      let ending = (): void => undefined;
-      const run = journal.transaction(async (db) => {
-        beginning();
-        try {
-          const done = await work(through(db));
-          await breakpoint.step();
-          return done;
-        } finally {
-          ending = breakpoint.busy();
-        }
-      });
-      const settled = await run.then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
-      );
-      beginning();
-      ending();
-      await breakpoint.step();
-      if ('error' in settled) throw settled.error;
-      return settled.value;
-    },
-    close: () => journal.close(),
-  };
-}
-
-function breakInNode(node: AccessNode, breakpoint: Breakpoint): AccessNode {
-  const { call } = breakpoint;
-  return {
-    chainId: () => call(() => node.chainId()),
-    latestSealedBlock: () => call(() => node.latestSealedBlock()),
-    heightOf: (blockId) => call(() => node.heightOf(blockId)),
-    account: (address) => call(() => node.account(address)),
-    script: (cadence, args, o) => call(() => node.script(cadence, args, o)),
-    send: (transaction, o) => call(() => node.send(transaction, o)),
-    result: (txId) => call(() => node.result(txId)),
-    eventsInRange: (type, from, to) => call(() => node.eventsInRange(type, from, to)),
-    close: () => node.close(),
   };
 }

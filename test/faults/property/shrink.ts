@@ -11,7 +11,7 @@ export interface Counterexample {
 
 export interface ShrinkOptions {
   /** Plays a run; throws where it breaks an invariant. */
-  readonly play: (shape: Shape, commands: readonly Command[]) => Promise<unknown>;
+  readonly play: (shape: Shape, commands: readonly Command[]) => Promise<void>;
   /** No new run after this. */
   readonly withinMs: number;
 }

@@ -1,19 +1,14 @@
 import { createSimulatedChain, type SimulatedChain } from '../../../dev/simulatedChain.js';
 import { signUp } from '../../../dev/signUp.js';
 import { parseAmount } from '../../../src/flow/amount.js';
-import { loadCadence } from '../../../src/flow/cadence.js';
-import { generateKeyPair } from '../../../src/flow/keys.js';
-import type { Network } from '../../../src/flow/network.js';
-import { createSigner } from '../../../src/flow/sign.js';
 import type { Journal } from '../../../src/journal/pool.js';
 import type { Log } from '../../../src/log.js';
-import { createVault } from '../../../src/secrets.js';
-import { readSettings } from '../../../src/settings.js';
 import type { Database } from '../../support/database.js';
 import type { Command, Shape } from './commands.js';
 import { startCrew } from './crew.js';
 import { createInvariants, type Invariants } from './invariants.js';
 import { createProcess, type Work } from './process.js';
+import { cadence, clear, CONTRACTS, EXPIRY_BLOCKS, funderPublicKeys, FUNDING_THRESHOLD, networkOf, onClock, settingsOf, vault } from './stage.js';
 import type { VirtualClock } from './virtualClock.js';
 
 export interface WorldOptions {
@@ -24,6 +19,8 @@ export interface WorldOptions {
   readonly log: Log;
   readonly shape: Shape;
   readonly plant?: Plant;
+  /** Nothing goes wrong: instances may make no account more than is wanted. Default false. */
+  readonly isCalm?: boolean;
 }
 
 /** A fault planted in what the daemon works with; nothing of it is in src/. */
@@ -38,20 +35,14 @@ export interface World {
   check(): Promise<void>;
   /** Ends all faults, brings every instance back, and lets time pass until everyone has what is his, twice: the second time for users who come then. Throws what is still wrong after long. */
   comeToRest(): Promise<void>;
-  /** Accounts on chain, and how many anybody can have asked for: one for each user who ever signed up, and a full pool. */
-  made(): { accounts: number; wanted: number };
   stop(): Promise<void>;
 }
 
-const EXPIRY_BLOCKS = 30;
 const BLOCKS_PER_SECOND = 2;
 const SEAL_BLOCKS = 2;
 const FUNDS = parseAmount('100000');
 /** Below the storage's minimum the chain keeps the minimum. */
 const EMPTY = 0n;
-const THRESHOLD = '0.075';
-const MASTER_KEY = '5a'.repeat(32);
-const CONTRACTS = { FlowToken: '0x0ae53cb6e3f42a79', FungibleToken: '0xee82856bf20e2aa6', BaitCoin: '0xf8d6e0586b0a20c7' };
 /** Leases are of 10 s: who looks this often keeps his. */
 const LONGEST_PAUSE_S = 8;
 /** After the faults end: expiry and margin are 45 s, a funder out of rotation is looked at in each tending. */
@@ -64,39 +55,19 @@ const LAST_USERS = 2;
 /** What a reactor does all the time. */
 const ROUND: readonly Work[] = ['beat', 'look', 'make', 'poll'];
 
-const funderKey = generateKeyPair();
-const vault = createVault(Buffer.from(MASTER_KEY, 'hex'));
-const cadence = loadCadence({ name: 'emulator', contracts: CONTRACTS });
-
 /** An empty database, a new chain, and `shape.instances` instances that have started. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { database, clock, shape, plant } = options;
   await clear(database);
-  const settings = readSettings({
-    DATABASE_URL: options.databaseUrl,
-    SUPABASE_URL: 'http://127.0.0.1:1',
-    SUPABASE_SERVICE_ROLE_KEY: 'not used in this test',
-    NETWORK: 'emulator',
-    WALLET_ENCRYPTION_KEY: MASTER_KEY,
-    POOL_SIZE: `${shape.poolSize}`,
-    PROVISION: shape.provision,
-    ASSIGN: shape.assign,
-    TRANSACTION_EXPIRY: `${EXPIRY_BLOCKS}`,
-    FLOW_FUNDING_THRESHOLD: THRESHOLD,
-  });
+  const settings = settingsOf(shape, options.databaseUrl);
+  const users: string[] = [];
   const chain: SimulatedChain = createSimulatedChain({
     network: { contracts: CONTRACTS }, cadence, expiryBlocks: EXPIRY_BLOCKS, sealBlocks: SEAL_BLOCKS, now: clock.now,
     onSend: (transaction, by) => invariants.onSend(transaction, by),
   });
-  const invariants: Invariants = createInvariants({ database, chain, vault, expiryBlocks: EXPIRY_BLOCKS, threshold: parseAmount(THRESHOLD), shape });
-  const keyIndexes = Array.from({ length: shape.funderKeys }, (_, i) => i);
-  const funder = {
-    name: 'funder-1',
-    address: chain.addAccount(keyIndexes.map(() => funderKey.publicKey), FUNDS),
-    keyIndexes,
-    signer: createSigner({ privateKey: funderKey.privateKey, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' }),
-  };
-  const network: Network = { name: 'emulator', chainId: 'flow-emulator', accessNode: '', contracts: CONTRACTS, funders: [funder] };
+  const invariants: Invariants = createInvariants({ database, chain, vault, expiryBlocks: EXPIRY_BLOCKS, threshold: FUNDING_THRESHOLD, shape, users: options.isCalm === true ? () => users.length : null });
+  const funder = chain.addAccount(funderPublicKeys(shape.funderKeys), FUNDS);
+  const network = networkOf(funder, shape.funderKeys);
   const wrapJournal = (journal: Journal): Journal => (plant?.journal === undefined ? onClock(journal, clock) : plant.journal(onClock(journal, clock)));
   const crew = await startCrew({
     database,
@@ -104,8 +75,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     size: shape.instances,
     make: (place) => createProcess({ settings, databaseUrl: options.databaseUrl, node: chain.connect(`${place}`), network, cadence, vault, log: options.log, now: clock.now, wrapJournal }),
   });
-
-  const users: string[] = [];
 
   const pass = async (seconds: number): Promise<void> => {
     await clock.pass(seconds * 1_000);
@@ -172,9 +141,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       case 'dear accounts':
         return chain.setEffortPerAccount(command.effort);
       case 'foreign signature':
-        return chain.signOutside(funder.address, command.slot % shape.funderKeys);
+        return chain.signOutside(funder, command.slot % shape.funderKeys);
       case 'funder':
-        return chain.setBalance(funder.address, command.state === 'empty' ? EMPTY : FUNDS);
+        return chain.setBalance(funder, command.state === 'empty' ? EMPTY : FUNDS);
       case 'node lags':
         return void Object.assign(crew.at(command.instance)?.node.faults ?? {}, { behind: command.behind, lag: command.lag });
       case 'node fails':
@@ -192,7 +161,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   const endFaults = async (): Promise<void> => {
     chain.clearFaults();
-    chain.setBalance(funder.address, FUNDS);
+    chain.setBalance(funder, FUNDS);
     await crew.wakeAll();
     await crew.restartAll();
     for (const process of crew.all()) Object.assign(process.node.faults, { behind: 0, lag: 0, failing: { kind: 'network', calls: 0 } });
@@ -227,21 +196,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await run({ do: 'sign up', users: LAST_USERS, confirmed: true, anonymous: false });
       await waitForRest();
     },
-    made: () => ({ accounts: chain.ledger.executed.flatMap((each) => each.created).length, wanted: users.length + shape.poolSize }),
     stop: () => crew.stop(),
   };
-}
-
-/** The daemon's statements, reading the test's clock. */
-function onClock(journal: Journal, clock: VirtualClock): Journal {
-  return {
-    query: (text, values) => journal.query(clock.rewrite(text), values),
-    transaction: (work) => journal.transaction((db) => work({ query: (text, values) => db.query(clock.rewrite(text), values) })),
-    close: () => journal.close(),
-  };
-}
-
-async function clear(database: Database): Promise<void> {
-  await database.clear();
-  await database.postgres.query('supabase_admin', 'delete from simulated.stale_write; update wallet_sync.sweeper set leased_by = null, lease_until = null, epoch = 0');
 }
