@@ -1,7 +1,7 @@
 import type { AppError } from '../errors.js';
 import { retryDelayMs } from './retryPolicy.js';
 
-/** So many accounts that failed standing alone, one after the other, and it is not their fault: the cause meets all. */
+/** So many accounts that failed standing alone, one after the other: the cause may meet all, and each further attempt waits. */
 const ALONE_IN_A_ROW = 2;
 
 export interface Pace {
@@ -11,8 +11,8 @@ export interface Pace {
   noteSuccess(): void;
   /** One failed, or could not be started, for a reason that no member causes. Returns the pause in milliseconds. */
   noteFailure(error: AppError): number;
-  /** One account failed standing alone. False where it is not to blame, because others before it met the same. */
-  isToBlame(error: AppError): boolean;
+  /** One account failed standing alone. */
+  noteAlone(error: AppError): void;
 }
 
 /** How soon the next creation may start: a cause that meets every transaction must cost one attempt a pause, not one a block. */
@@ -31,10 +31,8 @@ export function createPace(now: () => number): Pace {
       failures = alone = notBefore = 0;
     },
     noteFailure: pause,
-    isToBlame(error) {
-      if (++alone < ALONE_IN_A_ROW) return true;
-      pause(error);
-      return false;
+    noteAlone(error) {
+      if (++alone >= ALONE_IN_A_ROW) pause(error);
     },
   };
 }

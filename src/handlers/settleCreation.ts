@@ -35,10 +35,14 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize, 
     return true;
   };
 
-  /** Halved until one stands alone: only there is it its own fault (0), unless the cause meets all. */
+  /**
+   * Halved until one stands alone: there it is set apart (0), also where the cause may meet all. Kept, it would be tried first again
+   * and again, and those who wait for sound keys would wait for ever.
+   */
   const splitTo = (members: number, error: AppError): number => {
     if (members > 1) return Math.ceil(members / 2);
-    return pace.isToBlame(error) ? 0 : 1;
+    pace.noteAlone(error);
+    return 0;
   };
 
   return {
