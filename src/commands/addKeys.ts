@@ -13,7 +13,7 @@ import { checkSchema } from '../journal/migrate.js';
 import { createLog } from '../log.js';
 import { pickSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
-import { CHAIN_SETTINGS, openChain } from './connectChain.js';
+import { CHAIN_SETTINGS, openChain, refuseMainnet } from './connectChain.js';
 import { print } from './output.js';
 import { toRanges } from './ranges.js';
 import { confirm, startSpinner } from './terminal.js';
@@ -24,9 +24,7 @@ export async function runAddKeys(account: string, options: { count: string; yes:
   const count = readCount(options.count);
   const environment = readEnvironment();
   const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'TRANSACTION_EXPIRY']);
-  if (settings.NETWORK === 'mainnet') {
-    throw new AppError('usage', 'this version sends nothing on mainnet: it has no spending limits', { where: 'NETWORK', mend: 'use testnet or emulator' });
-  }
+  refuseMainnet(settings.NETWORK);
   const { network, node, requireNetwork } = openChain(settings, environment);
   const funder = findFunder(network, account, settings.FLOW_JSON);
   try {

@@ -1,8 +1,9 @@
 import { AppError, toAppError } from '../errors.js';
 import { connectAccessNode, type AccessNode } from '../flow/accessNode.js';
-import { createLimiter } from '../flow/limiter.js';
+import { createLimiter, type Gate } from '../flow/limiter.js';
 import { loadNetwork, type Network } from '../flow/network.js';
-import { createLog } from '../log.js';
+import type { CallWatch } from '../flow/rest.js';
+import { createLog, type Log } from '../log.js';
 import type { Environment, Settings } from '../settings.js';
 
 /** The settings that say which chain, through which access node, and how fast. */
@@ -15,17 +16,45 @@ export interface Chain {
   requireNetwork(): Promise<void>;
 }
 
-/** flow.json's network and its access node, for one command; nothing is asked yet. */
-export function openChain(settings: Pick<Settings, (typeof CHAIN_SETTINGS)[number]>, environment: Environment): Chain {
+export interface ChainOptions {
+  /** For each call. Default 5,000: somebody waits for the command. */
+  readonly timeoutMs?: number;
+  /** Default: silent. */
+  readonly log?: Log;
+  /** What all instances on the database pass. Default: none. */
+  readonly gate?: Gate;
+  readonly watch?: CallWatch;
+}
+
+/** Throws `usage` for the network on which this version sends nothing. */
+export function refuseMainnet(network: Settings['NETWORK']): void {
+  if (network !== 'mainnet') return;
+  throw new AppError('usage', 'this version sends nothing on mainnet: it has no spending limits', { where: 'NETWORK', mend: 'use testnet or emulator' });
+}
+
+/** flow.json's network and its access node; nothing is asked yet. */
+export function openChain(settings: Pick<Settings, (typeof CHAIN_SETTINGS)[number]>, environment: Environment, options: ChainOptions = {}): Chain {
   const network = loadNetwork({
     flowJsonPath: settings.FLOW_JSON,
     network: settings.NETWORK,
     env: environment,
     ...(settings.FUNDING_ACCOUNTS === undefined ? {} : { fundingAccounts: settings.FUNDING_ACCOUNTS }),
   });
-  const limiter = createLimiter({ scriptRps: settings.SCRIPT_RPS, transactionRps: settings.TRANSACTION_RPS, eventRps: settings.EVENT_RPS, readRps: settings.READ_RPS });
+  const limiter = createLimiter({
+    scriptRps: settings.SCRIPT_RPS,
+    transactionRps: settings.TRANSACTION_RPS,
+    eventRps: settings.EVENT_RPS,
+    readRps: settings.READ_RPS,
+    ...(options.gate === undefined ? {} : { gate: options.gate }),
+  });
   const url = settings.FLOW_ACCESS_NODE ?? network.accessNode;
-  const node = connectAccessNode({ url, limiter, timeoutMs: 5_000, log: createLog({ level: 'silent' }) });
+  const node = connectAccessNode({
+    url,
+    limiter,
+    timeoutMs: options.timeoutMs ?? 5_000,
+    log: options.log ?? createLog({ level: 'silent' }),
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
+  });
   return {
     network,
     node,
