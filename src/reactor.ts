@@ -6,6 +6,7 @@ import { toAppError } from './errors.js';
 import { MADE, createAssigner, type Ring } from './handlers/assign.js';
 import { createBatchSize } from './handlers/batchSize.js';
 import { registerFunders } from './handlers/checkFunders.js';
+import { createControl } from './handlers/control.js';
 import { createConfigExport } from './handlers/exportConfig.js';
 import { createFollower } from './handlers/followTransactions.js';
 import type { Instance } from './handlers/instance.js';
@@ -17,11 +18,10 @@ import { sweep } from './handlers/sweep.js';
 import { tend } from './handlers/tend.js';
 import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
-import { isPaused, recordControl, takeResyncs } from './journal/control.js';
 import { readDemand } from './journal/demand.js';
-import { isPolicyKept, registerPolicy, type Policy } from './journal/policy.js';
 import { heartbeat, stopInstance } from './journal/instances.js';
 import { checkSchema } from './journal/migrate.js';
+import { isPolicyKept, registerPolicy, type Policy } from './journal/policy.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
 import { takeOverTransactions } from './journal/takeOver.js';
 import { addMissingWallets } from './journal/users.js';
@@ -55,21 +55,28 @@ export interface Reactor {
 export async function startReactor(instance: Instance): Promise<Reactor> {
   const { journal, settings, log, statistics, id } = instance;
   const stopping = new AbortController();
-  /** Read from the control row; true until it has been read once. */
-  let paused = true;
   let schemaMissing = false;
 
   const rings$ = new Subject<Ring>();
   const make$ = new Subject<void>();
   const sweeps$ = new Subject<SweepSignal>();
 
+  /** There may be somebody to serve, accounts to give or slots to use, of which no doorbell has told. */
+  const wake = (source: string): void => {
+    rings$.next({ authId: null, source });
+    make$.next();
+  };
+  const control = createControl(instance, {
+    onResyncAll: () => sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' }),
+    onWork: () => wake('control'),
+  });
   const batchSize = createBatchSize();
   const pace = createPace(instance.now);
   const follower = createFollower(instance, createSettlers(instance, batchSize, pace), {
-    maySend: () => !paused && !schemaMissing,
-    onSettled: () => lookAgain(),
+    maySend: () => !control.isPaused() && !schemaMissing,
+    onSettled: () => wake(MADE),
   });
-  const mayWork = (): boolean => !stopping.signal.aborted && !paused && !schemaMissing;
+  const mayWork = (): boolean => !stopping.signal.aborted && !control.isPaused() && !schemaMissing;
   const maker = createMaker(instance, { follower, batchSize, pace, mayWork, lookAgain: () => make$.next() });
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   const exports$ = new Subject<void>();
@@ -99,46 +106,6 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (schemaMissing) return;
     schemaMissing = true;
     log.error({ reason: error.message, mend: error.mend }, 'schema wallet_sync is missing: making and sending stop');
-  };
-
-  /** Commands heard and not recorded yet: one that meets a database fault is kept for the next heartbeat. */
-  const unrecorded: ControlSignal[] = [];
-
-  const recordCommands = async (): Promise<void> => {
-    for (let signal = unrecorded[0]; signal !== undefined; signal = unrecorded[0]) {
-      if (signal.command !== null) await recordControl(journal, signal.command, signal.senderPid);
-      unrecorded.shift();
-    }
-  };
-
-  const readControlNow = async (): Promise<void> => {
-    await recordCommands();
-    const now = await isPaused(journal);
-    const hasChanged = now !== paused;
-    if (hasChanged) log.info({ paused: now }, now ? 'paused' : 'working');
-    paused = now;
-    if (paused) return;
-    const requests = await takeResyncs(journal, id);
-    if (requests.includes(null)) sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' });
-    if (requests.length === 0 && !hasChanged) return;
-    rings$.next({ authId: null, source: 'control' });
-    make$.next();
-  };
-
-  /** One at a time, so that an older answer never overwrites a newer one. */
-  let lastRead: Promise<void> = Promise.resolve();
-  const readControl = (): Promise<void> => (lastRead = lastRead.catch(() => undefined).then(readControlNow));
-
-  const obey = async (signals: readonly ControlSignal[]): Promise<void> => {
-    for (const signal of signals) {
-      if (signal.command !== null) log.info({ command: signal.command.name, senderPid: signal.senderPid }, 'control heard');
-      unrecorded.push(signal);
-    }
-    await readControl();
-    if (paused) return;
-    // What has changed may be work for us: new slots, accounts to be tried again.
-    rings$.next({ authId: null, source: 'control' });
-    make$.next();
   };
 
   const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN };
@@ -171,15 +138,9 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     await takeOver();
     // Not kept where the schema was dropped and made anew.
     if (!(await isPolicyKept(journal, policy))) await register();
-    await readControl();
+    await control.read();
     // What the sign-ups' own transactions or other instances gave rings nobody here.
     exports$.next();
-  };
-
-  /** New accounts, or slots to make some with, that no settlement of ours has told of. */
-  const lookAgain = (): void => {
-    rings$.next({ authId: null, source: MADE });
-    make$.next();
   };
 
   const look = async (rings: readonly Ring[]): Promise<void> => {
@@ -192,8 +153,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   let sweeping: Promise<unknown> = Promise.resolve();
   const runSweep = async (signal: SweepSignal): Promise<void> => {
     if (schemaMissing || stopping.signal.aborted) return;
-    await readControl();
-    if (paused) return;
+    await control.read();
+    if (control.isPaused()) return;
     const pass = sweep(instance, signal.reason, stopping.signal);
     sweeping = pass.catch(() => undefined);
     const done = await pass;
@@ -233,14 +194,13 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
     handle('make', make$, () => '', () => maker.startBatches()),
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
-    handle('control', signals.controls$, controlKey, obey),
+    handle('control', signals.controls$, controlKey, control.obey),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
-    handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain, topUp: () => make$.next() }) : Promise.resolve())),
+    handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain: () => wake(MADE), topUp: () => make$.next() }) : Promise.resolve())),
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
   ];
   await beat();
-  await readControl();
   const running = signals.connect();
   // Listening means that a source has proved itself. Without one the poll works, so that is no reason not to run.
   await within(LISTENING_MS, firstProof.promise);
