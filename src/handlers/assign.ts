@@ -1,7 +1,8 @@
 import type { AppError} from '../errors.js';
 import { toAppError } from '../errors.js';
-import { assignAccounts, markCorrupted, setAsideDouble, waitingUsers, type Assignment } from '../journal/assignments.js';
+import { assignAccounts, markCorrupted, waitingUsers, type Assignment } from '../journal/assignments.js';
 import { AWAKE_LEASE_MS, stayAwake, tryToSleep } from '../journal/bell.js';
+import { setAsideDouble } from '../journal/freeAccounts.js';
 import type { Db } from '../journal/pool.js';
 import type { Instance } from './instance.js';
 import { count } from './statistics.js';

@@ -49,22 +49,6 @@ export async function markCorrupted(db: Db, authId: string, reason: string, solu
   );
 }
 
-/** Sets a free account aside whose address stands in public.wallet already; it is never given. Returns the address; null where there is none. */
-export async function setAsideDouble(db: Db, reason: string): Promise<string | null> {
-  const rows = await queryRows(
-    db,
-    z.object({ address: z.string() }),
-    `update wallet_sync.account set state = 'set_aside', error_kind = 'data', error = $1, solution = 'find out why public.wallet has its address already'
-     where id = (
-       select a.id from wallet_sync.account a
-       where a.state = 'free' and exists (select from public.wallet w where w.flow_address = a.address)
-       order by a.id limit 1 for update skip locked)
-     returning address`,
-    [reason],
-  );
-  return rows[0]?.address ?? null;
-}
-
 /** Forgets all corruptions found earlier: the next look tries these users again. */
 export async function forgetCorrupted(db: Db): Promise<void> {
   await db.query("delete from wallet_sync.user_state where state = 'corrupted'");

@@ -12,6 +12,8 @@ export interface JournalSteps {
   slot(instanceId: string): Promise<Slot>;
   prepare(instanceId: string, count: number): Promise<PreparedAccount[]>;
   record(instanceId: string, kind: TransactionKind, members: readonly Member[], referenceHeight?: number): Promise<LiveTransaction>;
+  /** The same on a slot that is leased already. */
+  recordOn(slot: Slot, instanceId: string, kind: TransactionKind, members: readonly Member[], referenceHeight?: number): Promise<LiveTransaction>;
   create(instanceId: string, accounts: readonly PreparedAccount[]): Promise<LiveTransaction>;
   seal(instanceId: string, transaction: LiveTransaction, accounts: readonly PreparedAccount[], sealedHeight?: number): Promise<number>;
 }
@@ -25,11 +27,13 @@ export async function journalSteps(database: Database, keys = 9): Promise<Journa
     if (leased === null) throw new Error('no slot is free');
     return leased;
   };
-  const record: JournalSteps['record'] = async (instanceId, kind, members, referenceHeight = 100) =>
-    recordTransaction(journal, { instanceId, kind, slot: await slot(instanceId), transaction: { id: hex(32), body: '{}' }, sequenceNumber: 7, referenceHeight, expiryBlocks: 600, members });
+  const recordOn: JournalSteps['recordOn'] = (slot, instanceId, kind, members, referenceHeight = 100) =>
+    recordTransaction(journal, { instanceId, kind, slot, transaction: { id: hex(32), body: '{}' }, sequenceNumber: 7, referenceHeight, expiryBlocks: 600, members });
+  const record: JournalSteps['record'] = async (instanceId, kind, members, referenceHeight) => recordOn(await slot(instanceId), instanceId, kind, members, referenceHeight);
   return {
     slot,
     record,
+    recordOn,
     prepare: (instanceId, count) => prepareAccounts(journal, { instanceId, poolSize: count, maxAccounts: 25, decide: (demand) => demand.demand, makeKeys }),
     create: (instanceId, accounts) => record(instanceId, 'create', accounts.map((account) => ({ accountId: account.id }))),
     seal: (instanceId, transaction, accounts, sealedHeight = 110) =>

@@ -2,26 +2,28 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { giveUpSlots, readSlots, renewSlots, unsealedAddKeys } from '../../../src/journal/funders.js';
 import { leaseSlot, registerSlots } from '../../../src/journal/slots.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
-import { recordTransaction, settleTransaction, type LiveTransaction, type TransactionKind } from '../../../src/journal/transactions.js';
-import { hex, startDatabase, type Database } from '../../support/database.js';
+import { settleTransaction, type LiveTransaction, type TransactionKind } from '../../../src/journal/transactions.js';
+import { startDatabase, type Database } from '../../support/database.js';
+import { FUNDER, journalSteps, type JournalSteps } from '../../support/journalWorld.js';
 
-const FUNDER = '0x00000000000000aa';
 const OTHER = '0x00000000000000bb';
 
 let database: Database;
 let ann: string;
 let bob: string;
+let steps: JournalSteps;
 beforeAll(async () => void (database = await startDatabase()));
 afterAll(() => database?.stop());
 beforeEach(async () => {
   await database.clear();
   [ann, bob] = [await database.instance(), await database.instance()];
-  await registerSlots(database.journal, [0, 1, 2].flatMap((keyIndex) => [{ address: FUNDER, keyIndex }, { address: OTHER, keyIndex }]));
+  steps = await journalSteps(database, 3);
+  await registerSlots(database.journal, [0, 1, 2].map((keyIndex) => ({ address: OTHER, keyIndex })));
 });
 
 async function record(lessee: string, address: string, kind: TransactionKind = 'add-keys'): Promise<LiveTransaction> {
   const slot = (await leaseSlot(database.journal, lessee, [address]))!;
-  return recordTransaction(database.journal, { instanceId: lessee, kind, slot, transaction: { id: hex(32), body: '{}' }, sequenceNumber: 7, referenceHeight: 100, expiryBlocks: 600, members: [] });
+  return steps.recordOn(slot, lessee, kind, []);
 }
 const endLeases = () => database.asOwner("update wallet_sync.slot set lease_until = clock_timestamp() - interval '1 ms' where leased_by is not null");
 const secondsLeft = async () => (await database.asOwner<{ s: number }>('select extract(epoch from lease_until - clock_timestamp())::float as s from wallet_sync.slot where leased_by is not null')).map((row) => row.s);

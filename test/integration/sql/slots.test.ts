@@ -1,47 +1,36 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.js';
-import { recordFailedCreation, recordGivenUpCreation, recordSealedCreation } from '../../../src/journal/creations.js';
+import { recordFailedCreation, recordGivenUpCreation } from '../../../src/journal/creations.js';
 import { prepareAccounts, readDemand, releaseUnused, type PreparedAccount } from '../../../src/journal/demand.js';
 import { heartbeat, stopInstance } from '../../../src/journal/instances.js';
 import { leaseSlot, registerSlots, releaseSlot, type Slot } from '../../../src/journal/slots.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
-import { recordTransaction, type LiveTransaction } from '../../../src/journal/transactions.js';
+import type { LiveTransaction } from '../../../src/journal/transactions.js';
 import { makeKeys } from '../../support/accounts.js';
-import { hex, startDatabase, type Database } from '../../support/database.js';
-
-const ADDRESS = '0x00000000000000aa';
+import { startDatabase, type Database } from '../../support/database.js';
+import { FUNDER, journalSteps, type JournalSteps } from '../../support/journalWorld.js';
 
 let database: Database;
 let ann: string;
 let bob: string;
+let steps: JournalSteps;
 
 beforeAll(async () => void (database = await startDatabase()));
 afterAll(() => database?.stop());
 beforeEach(async () => {
   await database.clear();
   [ann, bob] = [await database.instance(), await database.instance()];
-  await registerSlots(database.journal, [{ address: ADDRESS, keyIndex: 0 }]);
+  steps = await journalSteps(database, 1);
 });
 
-const lease = (instance: string): Promise<Slot | null> => leaseSlot(database.journal, instance, [ADDRESS]);
+const lease = (instance: string): Promise<Slot | null> => leaseSlot(database.journal, instance, [FUNDER]);
 /** Moves the lease's end into the past, as time would. */
 const endLease = () => database.asOwner("update wallet_sync.slot set lease_until = clock_timestamp() - interval '1 ms' where leased_by is not null");
 const readSlot = async () => (await database.asOwner('select leased_by, epoch::int, sequence_number::int, lease_until > clock_timestamp() as held from wallet_sync.slot'))[0]!;
-const prepare = (instanceId: string, count: number): Promise<PreparedAccount[]> =>
-  prepareAccounts(database.journal, { instanceId, poolSize: count, maxAccounts: 25, decide: (demand) => demand.demand, makeKeys });
-
-async function record(instanceId: string, slot: Slot, accounts: readonly PreparedAccount[]): Promise<LiveTransaction> {
-  return recordTransaction(database.journal, {
-    instanceId, kind: 'create', slot, transaction: { id: hex(32), body: '{}' }, sequenceNumber: 7, referenceHeight: 100, expiryBlocks: 600,
-    members: accounts.map((account) => ({ accountId: account.id })),
-  });
-}
-
-const seal = (instanceId: string, transaction: LiveTransaction, accounts: readonly PreparedAccount[]) =>
-  recordSealedCreation(database.journal, {
-    instanceId, transaction, sealedHeight: 110, fee: 1n, executionEffort: 1,
-    created: accounts.map((account) => ({ publicKey: account.publicKey, address: `0x${hex(8)}` })),
-  });
+const prepare = (instanceId: string, count: number): Promise<PreparedAccount[]> => steps.prepare(instanceId, count);
+const record = (instanceId: string, slot: Slot, accounts: readonly PreparedAccount[]): Promise<LiveTransaction> =>
+  steps.recordOn(slot, instanceId, 'create', accounts.map((account) => ({ accountId: account.id })));
+const seal = (instanceId: string, transaction: LiveTransaction, accounts: readonly PreparedAccount[]) => steps.seal(instanceId, transaction, accounts);
 
 test('a slot is leased to one instance at a time, and to another once it is given back, with its sequence number', async () => {
   const first = (await lease(ann))!;
@@ -51,7 +40,7 @@ test('a slot is leased to one instance at a time, and to another once it is give
 });
 
 test('instances that lease at the same time never get one slot twice', async () => {
-  await registerSlots(database.journal, Array.from({ length: 9 }, (_, keyIndex) => ({ address: ADDRESS, keyIndex })));
+  await registerSlots(database.journal, Array.from({ length: 9 }, (_, keyIndex) => ({ address: FUNDER, keyIndex })));
   const leased = (await Promise.all(Array.from({ length: 20 }, (_, i) => lease(i % 2 === 0 ? ann : bob)))).filter((slot) => slot !== null);
   expect(new Set(leased.map((slot) => slot.keyIndex)).size).toBe(leased.length);
   while ((await lease(ann)) !== null);
@@ -152,7 +141,7 @@ test('prepared accounts of a dead instance are taken by another, keep their key 
 });
 
 test('what an instance gives up is taken by whoever comes next: prepared accounts, and slots without a live transaction', async () => {
-  await registerSlots(database.journal, [{ address: ADDRESS, keyIndex: 1 }]);
+  await registerSlots(database.journal, [{ address: FUNDER, keyIndex: 1 }]);
   await record(ann, (await lease(ann))!, await prepare(ann, 1));
   await lease(ann);
   const accounts = await prepare(ann, 3);
