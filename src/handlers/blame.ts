@@ -1,7 +1,6 @@
 import { AppError } from '../errors.js';
-import { setRotation } from '../journal/slots.js';
-import type { LiveTransaction } from '../journal/transactions.js';
-import type { Instance } from './instance.js';
+import type { Blamed, LiveTransaction } from '../journal/transactions.js';
+import type { Log } from '../log.js';
 import { retryPolicy } from './retryPolicy.js';
 
 /** The error as the journal keeps it: with what mends it. */
@@ -9,15 +8,17 @@ export function withSolution(error: AppError): AppError {
   return new AppError(error.kind, error.message, { mend: error.mend ?? retryPolicy(error.kind).solution });
 }
 
-/** A transaction that failed for its funder's reason, or its key's, takes that out of the rotation, so that the next ones don't meet it. */
-export async function blameSlot(instance: Pick<Instance, 'journal' | 'log'>, transaction: LiveTransaction, error: AppError): Promise<void> {
+/** What a failed transaction takes out of the rotation with it, so that the next ones don't meet its cause: its funder, its key, or nothing. */
+export function blamedBy(transaction: LiveTransaction, error: AppError): Blamed | null {
+  const { blames } = retryPolicy(error.kind);
+  if (blames === 'funder') return { reason: 'no FLOW left' };
+  return blames === 'slot' ? { reason: error.message, keyIndex: transaction.slot.keyIndex } : null;
+}
+
+/** Tells of it, once it is recorded. */
+export function sayBlamed(log: Log, transaction: LiveTransaction, error: AppError): void {
   const { blames, solution } = retryPolicy(error.kind);
   const { address, keyIndex } = transaction.slot;
-  if (blames === 'funder') {
-    await setRotation(instance.journal, address, 'no FLOW left');
-    instance.log.error({ funder: address, mend: solution }, 'funder is empty and leaves the rotation');
-  } else if (blames === 'slot') {
-    await setRotation(instance.journal, address, error.message, keyIndex);
-    instance.log.error({ slot: `${address}/${keyIndex}`, reason: error.message, mend: error.mend ?? solution }, 'slot leaves the rotation');
-  }
+  if (blames === 'funder') log.error({ funder: address, mend: solution }, 'funder is empty and leaves the rotation');
+  if (blames === 'slot') log.error({ slot: `${address}/${keyIndex}`, reason: error.message, mend: error.mend ?? solution }, 'slot leaves the rotation');
 }

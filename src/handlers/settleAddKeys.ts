@@ -5,7 +5,7 @@ import { readFee } from '../flow/createAccounts.js';
 import { sayChanged } from '../journal/control.js';
 import { registerSlots } from '../journal/slots.js';
 import { settleTransaction, type LiveTransaction } from '../journal/transactions.js';
-import { blameSlot, withSolution } from './blame.js';
+import { blamedBy, sayBlamed, withSolution } from './blame.js';
 import type { Sender } from './instance.js';
 import { lastBlockOf, scanEvents } from './scanEvents.js';
 import type { Settler } from './settler.js';
@@ -31,7 +31,7 @@ export function createAddKeysSettler(instance: Sender): Settler {
   };
 
   const recordNothing = async (transaction: LiveTransaction, error: AppError, sealedHeight: number | null, fee: bigint | null): Promise<boolean> => {
-    const recorded = await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null }, () => Promise.resolve(true));
+    const recorded = await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null, blamed: sealedHeight === null ? null : blamedBy(transaction, error) }, () => Promise.resolve(true));
     if (recorded === null) return false;
     statistics.transactionsFailed += 1;
     return true;
@@ -47,7 +47,7 @@ export function createAddKeysSettler(instance: Sender): Settler {
 
     async failed(transaction, error, events, sealedHeight) {
       if (!(await recordNothing(transaction, error, sealedHeight, readFee(events)?.amount ?? null))) return true;
-      await blameSlot(instance, transaction, error);
+      sayBlamed(log, transaction, error);
       log.warn({ txId: transaction.id, funder: transaction.slot.address, kind: error.kind, reason: error.message }, 'adding keys failed on chain');
       return true;
     },

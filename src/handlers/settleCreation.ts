@@ -5,7 +5,7 @@ import { readCreatedAccounts, readFee, type CreatedAccount } from '../flow/creat
 import { recordFailedCreation, recordGivenUpCreation, recordSealedCreation } from '../journal/creations.js';
 import { readMembers, type LiveTransaction } from '../journal/transactions.js';
 import type { BatchSize } from './batchSize.js';
-import { blameSlot, withSolution } from './blame.js';
+import { blamedBy, sayBlamed, withSolution } from './blame.js';
 import type { Instance } from './instance.js';
 import type { Pace } from './pace.js';
 import { retryPolicy } from './retryPolicy.js';
@@ -60,9 +60,9 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize, 
       if (error.kind === 'computation') batchSize.noteTooLarge(members);
       if (blames !== 'member') pace.noteFailure(error);
       const batchMax = blames === 'member' ? splitTo(members, error) : null;
-      const isOurs = await recordFailedCreation(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, batchMax });
+      const isOurs = await recordFailedCreation(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, blamed: blamedBy(transaction, error), batchMax });
       if (!isOurs) return true;
-      await blameSlot(instance, transaction, error);
+      sayBlamed(log, transaction, error);
       statistics.transactionsFailed += 1;
       statistics.lastError = { kind: error.kind, message: error.message, at: new Date(instance.now()).toISOString() };
       log.warn({ txId: transaction.id, kind: error.kind, reason: error.message, accounts: members, batchMax }, 'creation failed on chain');

@@ -4,7 +4,7 @@ import { readFee } from '../flow/createAccounts.js';
 import { depositEventType, readDeposits } from '../flow/fundWallets.js';
 import { recordSealedFunding, recordUnfunded } from '../journal/fundings.js';
 import type { LiveTransaction } from '../journal/transactions.js';
-import { blameSlot, withSolution } from './blame.js';
+import { blamedBy, sayBlamed, withSolution } from './blame.js';
 import type { Instance } from './instance.js';
 import { lastBlockOf, scanEvents } from './scanEvents.js';
 import type { Settler } from './settler.js';
@@ -32,9 +32,9 @@ export function createFundingSettler(instance: Instance): Settler {
     sealed: (transaction, events, sealedHeight) => recordSealed(transaction, events, events, sealedHeight),
 
     async failed(transaction, error, events, sealedHeight) {
-      const isOurs = await recordUnfunded(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, lastHeight: sealedHeight });
+      const isOurs = await recordUnfunded(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee: readFee(events)?.amount ?? null, lastHeight: sealedHeight, blamed: blamedBy(transaction, error) });
       if (!isOurs) return true;
-      await blameSlot(instance, transaction, error);
+      sayBlamed(log, transaction, error);
       statistics.transactionsFailed += 1;
       log.warn({ txId: transaction.id, kind: error.kind, reason: error.message }, 'funding failed on chain');
       return true;

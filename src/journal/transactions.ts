@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { INSTANCE_LEASE_MS } from './instances.js';
 import { queryRows, type Db, type Journal } from './pool.js';
-import type { Slot } from './slots.js';
+import { setRotation, type Slot } from './slots.js';
 
 export const TRANSACTION_KINDS = ['create', 'fund', 'add-keys'] as const;
 export type TransactionKind = (typeof TRANSACTION_KINDS)[number];
@@ -120,6 +120,14 @@ export interface Ending {
   readonly error: AppError | null;
   readonly fee: bigint | null;
   readonly executionEffort: number | null;
+  /** What its failure takes out of the rotation, before the slot can be leased again. Default: nothing. */
+  readonly blamed?: Blamed | null;
+}
+
+/** Why a funder, or (with an index) one of its keys, leaves the rotation. */
+export interface Blamed {
+  readonly reason: string;
+  readonly keyIndex?: number;
 }
 
 /**
@@ -148,6 +156,8 @@ async function settle(db: Db, ending: Ending): Promise<boolean> {
     [transaction.id, ending.instanceId, transaction.slot.epoch, state, sealedHeight, fee === null ? null : fee.toString(), ending.executionEffort, error?.kind ?? null, error?.message ?? null],
   );
   if (settled.rowCount !== 1) return false;
+  // Before the one slot's row is locked: two that fail at once would each hold a slot of the funder that the other waits for.
+  if (ending.blamed != null) await setRotation(db, transaction.slot.address, ending.blamed.reason, ending.blamed.keyIndex);
   await db.query(
     `update wallet_sync.slot set leased_by = null, lease_until = null, sequence_number = $5
      where address = $1 and key_index = $2 and leased_by = $3 and epoch = $4`,

@@ -81,7 +81,7 @@ test('an expired lease is taken over with its transaction and a new epoch, and n
   const before = await snapshot();
   const error = new AppError('computation', 'limit');
   expect(await seal(ann, old, accounts)).toBe(0);
-  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction: old, sealedHeight: 110, error, fee: 1n, batchMax: null })).toBe(false);
+  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction: old, sealedHeight: 110, error, fee: 1n, blamed: null, batchMax: null })).toBe(false);
   expect(await recordGivenUpCreation(database.journal, { instanceId: ann, transaction: old, error })).toBe(false);
   await releaseSlot(database.journal, ann, old.slot, 99);
   await heartbeat(database.journal, ann, {});
@@ -89,6 +89,24 @@ test('an expired lease is taken over with its transaction and a new epoch, and n
 
   expect(await seal(bob, taken!, accounts)).toBe(2);
   expect(await readSlot()).toMatchObject({ leased_by: null, sequence_number: 8 });
+});
+
+test("a failure that is its funder's takes all its slots out of the rotation in the same commit as it frees its own: none of them is leased in between", async () => {
+  const accounts = await prepare(ann, 2);
+  const transaction = await record(ann, (await lease(ann))!, accounts);
+  // Whoever wants a slot asks all the while; only the settling commit could let one through.
+  let isSettled = false;
+  const leased: unknown[] = [];
+  const asking = (async () => {
+    while (!isSettled) leased.push(await lease(bob));
+  })();
+  const error = new AppError('funds', 'empty');
+  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction, sealedHeight: 110, error, fee: 1n, blamed: { reason: 'no FLOW left' }, batchMax: null })).toBe(true);
+  isSettled = true;
+  await asking;
+  expect(leased.every((slot) => slot === null)).toBe(true);
+  expect(await lease(bob)).toBeNull();
+  expect(await database.asOwner('select leased_by, out_of_rotation from wallet_sync.slot')).toEqual([{ leased_by: null, out_of_rotation: 'no FLOW left' }]);
 });
 
 test('an expired lease is taken over by one of several instances', async () => {

@@ -23,7 +23,7 @@ beforeEach(async () => {
 const prepare = (): Promise<PreparedAccount[]> => prepareAccounts(database.journal, { instanceId: ann, poolSize: POOL, maxAccounts: 25, decide: (demand) => demand.demand, makeKeys });
 const states = async () => Object.fromEntries((await database.asOwner<{ state: string; n: number }>('select state::text, count(*)::int as n from wallet_sync.account group by 1')).map((row) => [row.state, row.n]));
 const fail = async (accounts: readonly PreparedAccount[], error: AppError, batchMax: number | null) =>
-  recordFailedCreation(database.journal, { instanceId: ann, transaction: await steps.create(ann, accounts), sealedHeight: 110, error, fee: 1n, batchMax });
+  recordFailedCreation(database.journal, { instanceId: ann, transaction: await steps.create(ann, accounts), sealedHeight: 110, error, fee: 1n, blamed: null, batchMax });
 
 test.each([0, 7, 12, 24])('a batch that member %i spoils is halved until that member stands alone and failed; the rest succeed, and nobody else is drawn in', async (place) => {
   const first = await prepare();
