@@ -31,7 +31,7 @@ export function createAddKeysSettler(instance: Sender): Settler {
   };
 
   const recordNothing = async (transaction: LiveTransaction, error: AppError, sealedHeight: number | null, fee: bigint | null): Promise<boolean> => {
-    const recorded = await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null, blamed: sealedHeight === null ? null : blamedBy(transaction, error) }, () => Promise.resolve(true));
+    const recorded = await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null, blamed: blamedBy(transaction, error) }, () => Promise.resolve(true));
     if (recorded === null) return false;
     statistics.transactionsFailed += 1;
     return true;

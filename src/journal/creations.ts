@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AppError } from '../errors.js';
 import { queryRows, type Db, type Journal } from './pool.js';
-import { liveRow, settleTransaction, toLive, type Blamed, type LiveTransaction } from './transactions.js';
+import { liveRow, settleTransaction, toLive, type Ending, type LiveTransaction } from './transactions.js';
 
 /** A key and the address that its sealed AccountKeyAdded event shows. */
 export interface Created {
@@ -38,13 +38,9 @@ async function free(db: Db, sealed: { transaction: { id: string }; created: read
   return freed.rowCount ?? 0;
 }
 
-export interface FailedCreation {
-  readonly instanceId: string;
-  readonly transaction: LiveTransaction;
+export interface FailedCreation extends Pick<Ending, 'instanceId' | 'transaction' | 'fee' | 'blamed'> {
   readonly sealedHeight: number;
   readonly error: AppError;
-  readonly fee: bigint | null;
-  readonly blamed: Blamed | null;
   /** The largest batch that its members may be part of from now on; null where no member is to blame. 0: it stood alone, and failed. */
   readonly batchMax: number | null;
 }

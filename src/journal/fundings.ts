@@ -1,6 +1,6 @@
 import type { AppError } from '../errors.js';
 import type { Journal } from './pool.js';
-import { settleTransaction, type Blamed, type LiveTransaction } from './transactions.js';
+import { settleTransaction, type Ending, type LiveTransaction } from './transactions.js';
 
 export interface SealedFunding {
   readonly instanceId: string;
@@ -36,7 +36,7 @@ export async function recordSealedFunding(journal: Journal, sealed: SealedFundin
  */
 export async function recordUnfunded(
   journal: Journal,
-  ended: { instanceId: string; transaction: LiveTransaction; sealedHeight: number | null; error: AppError; fee: bigint | null; lastHeight: number; blamed?: Blamed | null },
+  ended: Omit<Ending, 'error' | 'executionEffort'> & { readonly error: AppError; readonly lastHeight: number },
 ): Promise<boolean> {
   const recorded = await settleTransaction(journal, { ...ended, executionEffort: null }, async (db) => {
     if (ended.sealedHeight !== null) return;

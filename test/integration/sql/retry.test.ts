@@ -39,7 +39,7 @@ async function failAlone(accounts?: readonly PreparedAccount[], message = 'not a
   const members = accounts ?? (await prepare(1));
   const transaction = await record(members);
   const error = new AppError('chain-state', message, { mend: 'look at it' });
-  await recordFailedCreation(database.journal, { instanceId: ann, transaction, sealedHeight: 110, error, fee: 1n, blamed: null, batchMax: 0 });
+  await recordFailedCreation(database.journal, { instanceId: ann, transaction, sealedHeight: 110, error, fee: 1n, batchMax: 0 });
   return members[0]!.id;
 }
 

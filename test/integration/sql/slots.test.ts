@@ -81,7 +81,7 @@ test('an expired lease is taken over with its transaction and a new epoch, and n
   const before = await snapshot();
   const error = new AppError('computation', 'limit');
   expect(await seal(ann, old, accounts)).toBe(0);
-  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction: old, sealedHeight: 110, error, fee: 1n, blamed: null, batchMax: null })).toBe(false);
+  expect(await recordFailedCreation(database.journal, { instanceId: ann, transaction: old, sealedHeight: 110, error, fee: 1n, batchMax: null })).toBe(false);
   expect(await recordGivenUpCreation(database.journal, { instanceId: ann, transaction: old, error })).toBe(false);
   await releaseSlot(database.journal, ann, old.slot, 99);
   await heartbeat(database.journal, ann, {});

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.js';
 import { recordFailedCreation } from '../../../src/journal/creations.js';
-import { prepareAccounts, type PreparedAccount } from '../../../src/journal/demand.js';
-import { makeKeys } from '../../support/accounts.js';
+import type { PreparedAccount } from '../../../src/journal/demand.js';
 import { startDatabase, type Database } from '../../support/database.js';
 import { journalSteps, type JournalSteps } from '../../support/journalWorld.js';
 
@@ -20,10 +19,10 @@ beforeEach(async () => {
   steps = await journalSteps(database);
 });
 
-const prepare = (): Promise<PreparedAccount[]> => prepareAccounts(database.journal, { instanceId: ann, poolSize: POOL, maxAccounts: 25, decide: (demand) => demand.demand, makeKeys });
+const prepare = (): Promise<PreparedAccount[]> => steps.prepare(ann, POOL);
 const states = async () => Object.fromEntries((await database.asOwner<{ state: string; n: number }>('select state::text, count(*)::int as n from wallet_sync.account group by 1')).map((row) => [row.state, row.n]));
 const fail = async (accounts: readonly PreparedAccount[], error: AppError, batchMax: number | null) =>
-  recordFailedCreation(database.journal, { instanceId: ann, transaction: await steps.create(ann, accounts), sealedHeight: 110, error, fee: 1n, blamed: null, batchMax });
+  recordFailedCreation(database.journal, { instanceId: ann, transaction: await steps.create(ann, accounts), sealedHeight: 110, error, fee: 1n, batchMax });
 
 test.each([0, 7, 12, 24])('a batch that member %i spoils is halved until that member stands alone and failed; the rest succeed, and nobody else is drawn in', async (place) => {
   const first = await prepare();
