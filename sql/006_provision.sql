@@ -144,20 +144,6 @@ language sql stable security definer set search_path = '' as $$
   order by u.id limit page_size
 $$;
 
--- Makes the wallet rows that the users of one page lack (their sign-up could not). Returns the page's size, its last id, and how many were made.
-create or replace function wallet_sync.add_missing_wallets(after uuid, page_size integer)
-returns table (users bigint, last_id uuid, added bigint)
-language sql volatile security definer set search_path = '' as $$
-  with page as materialized (select p.id, p.created_at from wallet_sync.users_page(after, page_size) p),
-  made as (
-    insert into public.wallet (auth_id)
-    select p.id from page p where not exists (select from public.wallet w where w.auth_id = p.id)
-    order by p.created_at, p.id
-    on conflict (auth_id) do nothing returning 1
-  )
-  select (select count(*) from page), (select max(p.id::text)::uuid from page p), (select count(*) from made)
-$$;
-
 -- Fills a user's emptied row again from the home of record. A row that refuses (a constraint or trigger of the application's) is
 -- counted corrupted with the reason, and left alone. True where it was filled.
 create or replace function wallet_sync.restore_wallet(user_id uuid) returns boolean
@@ -200,10 +186,10 @@ language sql volatile security definer set search_path = '' as $$
 $$;
 
 revoke all on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
-  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
+  wallet_sync.users_page(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
   wallet_sync.look_again(uuid) from public;
 grant execute on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
-  wallet_sync.users_page(uuid, integer), wallet_sync.add_missing_wallets(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
+  wallet_sync.users_page(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
   wallet_sync.look_again(uuid) to wallet_sync_service;
 revoke all on wallet_sync.waiting, wallet_sync.provisioned_user from public, anon, authenticated;
 grant select on wallet_sync.waiting, wallet_sync.provisioned_user to wallet_sync_service;

@@ -29,6 +29,19 @@ program
     options.failed ? (await import('./commands/failures.js')).runFailures({ json: isJson() }) : (await import('./commands/status.js')).runStatus({ json: isJson() }),
   );
 program
+  .command('reconcile')
+  .option('--dry-run', 'only look: every finding, and what a sweep would send and cost', false)
+  .option('--user <ID>', 'one user (auth.users.id) instead of all')
+  .description('one sweep, now and here: compare every wallet with the chain and mend it')
+  .addHelpText(
+    'after',
+    `
+Shows a progress bar on a terminal, a line every ten seconds elsewhere. Stopped by
+SIGINT or SIGTERM it ends in order, and the next sweep goes on from its last page.
+One instance sweeps at a time.`,
+  )
+  .action(async (options: { dryRun: boolean; user?: string }) => (await import('./commands/reconcile.js')).runReconcile({ dryRun: options.dryRun, user: options.user, json: isJson() }));
+program
   .command('retry')
   .argument('[ID]', "an account's number or a user's id, as `wallet-sync status --failed` lists them")
   .option('--all-failed', 'all of them', false)

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -26,7 +27,7 @@ export const SECRET_KEYS = [
 
 export interface LogOptions {
   readonly level: string;
-  /** Pretty lines for a person; NDJSON otherwise. Default: whether standard output is a terminal. */
+  /** Pretty lines for a person; NDJSON otherwise. Default: whether it goes to standard output and that is a terminal. */
   readonly pretty?: boolean;
   readonly destination?: DestinationStream;
 }
@@ -39,8 +40,20 @@ export function createLog(options: LogOptions): Log {
     timestamp: stdTimeFunctions.isoTime,
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[secret]' },
   };
-  if (options.destination !== undefined) return pino(settings, options.destination);
+  const { destination } = options;
+  const isPretty = options.pretty ?? (destination === undefined && process.stdout.isTTY);
   // Synchronous on purpose: a worker-thread transport would lose the last lines of a process that is being stopped.
-  if (options.pretty ?? process.stdout.isTTY) return pino(settings, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }));
-  return pino(settings);
+  if (isPretty) return pino(settings, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', ...(destination === undefined ? {} : { destination: toWritable(destination), colorize: process.stderr.isTTY }) }));
+  return destination === undefined ? pino(settings) : pino(settings, destination);
+}
+
+/** pino-pretty wants a stream where pino wants anything that takes a line. */
+function toWritable(destination: DestinationStream): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(chunk: string, _encoding, done) {
+      destination.write(chunk);
+      done();
+    },
+  });
 }

@@ -14,7 +14,8 @@ import { createMaker } from './handlers/makeAccounts.js';
 import { createPace } from './handlers/pace.js';
 import { createSettlers } from './handlers/settlers.js';
 import { count } from './handlers/statistics.js';
-import { sweep } from './handlers/sweep.js';
+import { createScriptSize } from './handlers/sweep/scriptSize.js';
+import { sweep } from './handlers/sweep/sweep.js';
 import { tend } from './handlers/tend.js';
 import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
@@ -24,7 +25,7 @@ import { checkSchema } from './journal/migrate.js';
 import { isPolicyKept, registerPolicy, type Policy } from './journal/policy.js';
 import { isSchemaMissing } from './journal/sqlErrors.js';
 import { takeOverTransactions } from './journal/takeOver.js';
-import { addMissingWallets } from './journal/users.js';
+import { makeWallets } from './journal/sweepPages.js';
 import { createBacklogPoll } from './streams/backlogPoll.js';
 import { coalesceWhileBusy } from './streams/coalesceWhileBusy.js';
 import type { SourceHealth } from './streams/health.js';
@@ -34,11 +35,14 @@ import { createRealtimeSource } from './streams/realtimeSource.js';
 import type { Signal } from './streams/signal.js';
 import { createStartSource } from './streams/startSource.js';
 import { createTimerSource } from './streams/timerSource.js';
+import { openUsers } from './users/openUsers.js';
 import { createDeferred, waitUntil, within } from './waiting.js';
 
 const HEARTBEAT_MS = 2_000;
 const TENDING_MS = 10_000;
 const RESYNC = 'resync';
+/** A sweep that found another one under way, and has to follow it. */
+const SWEEP_AGAIN_MS = 5_000;
 /** How long a start waits for a first source to prove itself. */
 const LISTENING_MS = 5_000;
 /** What a stop still does, each at most for this long: a silent database must not hold it. */
@@ -78,6 +82,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   });
   const mayWork = (): boolean => !stopping.signal.aborted && !control.isPaused() && !schemaMissing;
   const maker = createMaker(instance, { follower, batchSize, pace, mayWork, lookAgain: () => make$.next() });
+  const scriptSize = createScriptSize();
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   const exports$ = new Subject<void>();
   const later = new Set<NodeJS.Timeout>();
@@ -127,8 +132,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (schemaMissing) {
       await checkSchema(journal);
       await readDemand(journal, settings.POOL_SIZE);
-      // A page of nobody: fails as long as public.wallet or its unique index is missing.
-      await addMissingWallets(journal, null, 0);
+      // For nobody: fails as long as public.wallet or its unique index is missing.
+      await makeWallets(journal, []);
       await registerFunders(journal, instance.network);
       schemaMissing = false;
       log.info('schema wallet_sync is back');
@@ -155,16 +160,27 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (schemaMissing || stopping.signal.aborted) return;
     await control.read();
     if (control.isPaused()) return;
-    const pass = sweep(instance, signal.reason, stopping.signal);
+    const pass = sweep(instance, {
+      reason: signal.reason,
+      // Who asks for a resync wants all users looked at from now on.
+      resumes: signal.reason !== RESYNC,
+      signal: stopping.signal,
+      follower,
+      openUsers: () => openUsers(instance),
+      size: scriptSize,
+      exportConfig: () => configExport?.flush() ?? Promise.resolve(),
+      // All others have rung, and the poll sees them.
+      onRowsMade: () => rings$.next({ authId: null, source: 'sweep' }),
+    });
     sweeping = pass.catch(() => undefined);
-    const done = await pass;
-    if (done !== null) {
-      // For the users whose rows it has just made; all others have rung, and the poll sees them.
-      if (done.counters.wallets_created > 0) rings$.next({ authId: null, source: 'sweep' });
-      return configExport?.flush();
+    try {
+      // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
+      if ((await pass) === null && signal.reason === RESYNC) after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
+    } catch (thrown) {
+      // What broke it off may be over soon; it is resumed from its last page.
+      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: signal.reason === RESYNC ? RESYNC : 'resumed' }));
+      throw thrown;
     }
-    // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
-    if (signal.reason === RESYNC) after(5_000, () => sweeps$.next(signal));
   };
 
   const firstProof = createDeferred();

@@ -14,7 +14,8 @@ import { createMaker } from '../../../src/handlers/makeAccounts.js';
 import { createPace } from '../../../src/handlers/pace.js';
 import { createSettlers } from '../../../src/handlers/settlers.js';
 import { createStatistics } from '../../../src/handlers/statistics.js';
-import { sweep } from '../../../src/handlers/sweep.js';
+import { createScriptSize } from '../../../src/handlers/sweep/scriptSize.js';
+import { sweep } from '../../../src/handlers/sweep/sweep.js';
 import { tend } from '../../../src/handlers/tend.js';
 import { heartbeat } from '../../../src/journal/instances.js';
 import { registerPolicy } from '../../../src/journal/policy.js';
@@ -57,6 +58,8 @@ export interface Process {
   discard(): void;
 }
 
+/** Each fault is met once, and time passes only when told. */
+const IMPATIENCE = { attempts: 1, waitMs: 0, standstillMs: 0 };
 const NOBODY: AbortSignal = new AbortController().signal;
 
 /** Makes a process; it does nothing until it is started. */
@@ -86,6 +89,7 @@ export function createProcess(options: ProcessOptions): Process {
   const follower = createFollower(instance, createSettlers(instance, batchSize, pace), { maySend: () => true, onSettled: () => undefined, everyMs: null });
   const maker = createMaker(instance, { follower, batchSize, pace, mayWork: () => true, lookAgain: () => undefined });
   const assigner = createAssigner(instance, { onAssigned: () => undefined, onUnserved: () => undefined, ringLater: () => undefined });
+  const scriptSize = createScriptSize();
   /** What the last check found; fundings may rest on it much later, and more than once. */
   let needy: readonly NeedyWallet[] = [];
 
@@ -114,7 +118,8 @@ export function createProcess(options: ProcessOptions): Process {
     poll: () => follower.poll(),
     beat,
     tend: () => tend(instance, { follower, signal: NOBODY, lookAgain: () => undefined, topUp: () => undefined }),
-    sweep: () => sweep(instance, 'property test', NOBODY),
+    sweep: () =>
+      sweep(instance, { reason: 'property test', resumes: true, signal: NOBODY, follower, openUsers: () => Promise.resolve(postgresUsers(journal, options.settings)), size: scriptSize, patience: IMPATIENCE }),
     check,
     async fund() {
       if (needy.length === 0) await check();

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp } from '../../../dev/signUp.js';
 import { assignAccounts } from '../../../src/journal/assignments.js';
-import { addMissingWallets } from '../../../src/journal/users.js';
 import { fillPool } from '../../support/accounts.js';
 import { startDatabase, type Database } from '../../support/database.js';
+import { makeMissingWallets } from '../../support/missingWallets.js';
 
 let database: Database;
 beforeAll(async () => void (database = await startDatabase()));
@@ -37,21 +37,13 @@ test('a softly deleted user gets no wallet row from the sweep', async () => {
   const { authId } = await signUp(database.auth);
   await database.asOwner('delete from public.wallet');
   await database.auth.query('update auth.users set deleted_at = clock_timestamp() where id = $1', [authId]);
-  expect(await addMissingWallets(database.journal, null, 10)).toEqual({ users: 0, lastId: null, added: 0 });
+  expect(await makeMissingWallets(database.journal)).toEqual({ users: 0, made: 0 });
 });
 
 test('users without a row get one, page by page, in order of arrival within a page', async () => {
   const users: string[] = [];
   for (let i = 0; i < 7; i++) users.push((await signUp(database.auth)).authId);
   await database.asOwner('delete from public.wallet where auth_id <> $1', [users[3]]);
-  let after: string | null = null;
-  let added = 0;
-  for (;;) {
-    const page: { users: number; lastId: string | null; added: number } = await addMissingWallets(database.journal, after, 3);
-    added += page.added;
-    if (page.lastId === null) break;
-    after = page.lastId;
-  }
-  expect(added).toBe(6);
+  expect(await makeMissingWallets(database.journal, 3)).toEqual({ users: 7, made: 6 });
   expect((await database.asOwner('select auth_id from public.wallet')).map((row) => row['auth_id'] as string).sort()).toEqual([...users].sort());
 });

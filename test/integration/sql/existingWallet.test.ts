@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp } from '../../../dev/signUp.js';
 import { assignAccounts } from '../../../src/journal/assignments.js';
-import { addMissingWallets } from '../../../src/journal/users.js';
 import { fillPool } from '../../support/accounts.js';
 import { removeEverything } from '../../support/breakage.js';
+import { makeMissingWallets } from '../../support/missingWallets.js';
 import { startDatabase, type Database } from '../../support/database.js';
 
 let database: Database;
@@ -64,7 +64,7 @@ test.each([
   await signUp(database.auth);
   await database.migrate();
   await expect(database.asOwner('insert into public.wallet (auth_id) values ($1)', [authId])).rejects.toThrow(/duplicate key/);
-  expect((await addMissingWallets(database.journal, null, 100)).added).toBe(1);
+  expect((await makeMissingWallets(database.journal)).made).toBe(1);
 });
 
 test.each([

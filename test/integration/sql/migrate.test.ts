@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { checkSchema, migrationFiles } from '../../../src/journal/migrate.js';
-import { addMissingWallets } from '../../../src/journal/users.js';
 import { isSchemaMissing } from '../../../src/journal/sqlErrors.js';
 import { packagePath } from '../../../src/packagePath.js';
 import { signUp } from '../../../dev/signUp.js';
 import { fillPool } from '../../support/accounts.js';
 import { describeSchema, removeEverything } from '../../support/breakage.js';
 import { INSERT_USER, startDatabase, type Database } from '../../support/database.js';
+import { makeMissingWallets } from '../../support/missingWallets.js';
 
 let database: Database;
 beforeAll(async () => void (database = await startDatabase({ migrated: false })));
@@ -80,7 +80,7 @@ test('a dropped schema says `wallet-sync migrate`, and migrate brings it back wi
   await signUp(database.auth);
   expect(await database.migrate()).toEqual(await migrationFiles());
   await checkSchema(database.journal);
-  expect((await addMissingWallets(database.journal, null, 100)).added).toBe(1);
+  expect((await makeMissingWallets(database.journal)).made).toBe(1);
 });
 
 test('a database that lacks a file says `wallet-sync migrate`', async () => {

@@ -6,11 +6,12 @@ import { anyoneWaiting, assignAccounts, waitingUsers } from '../../../src/journa
 import { readDemand } from '../../../src/journal/demand.js';
 import { heartbeat, INSTANCE_LEASE_MS, livingInstances, stopInstance } from '../../../src/journal/instances.js';
 import { isPolicyKept, registerPolicy, type Policy } from '../../../src/journal/policy.js';
-import { addMissingWallets, lookAgainAt } from '../../../src/journal/users.js';
+import { lookAgainAt } from '../../../src/journal/users.js';
 import { createLog } from '../../../src/log.js';
 import { fillPool } from '../../support/accounts.js';
 import { listenToBell, type Bell } from '../../support/bell.js';
 import { startDatabase, type Database } from '../../support/database.js';
+import { makeMissingWallets } from '../../support/missingWallets.js';
 
 let database: Database;
 let bell: Bell;
@@ -55,7 +56,7 @@ describe('the sign-up, the sweep, a resync and the assignment agree on who is gi
     await database.asOwner("update wallet_sync.control set assign = 'daemon'");
     const { authId: other } = await signUp(database.auth, options);
     await database.asOwner('delete from public.wallet');
-    expect((await addMissingWallets(database.journal, null, 10)).added).toBe(isProvisioned ? 2 : 0);
+    expect((await makeMissingWallets(database.journal)).made).toBe(isProvisioned ? 2 : 0);
     await database.asOwner('delete from public.wallet');
     await lookAgainAt(database.journal, other);
     expect(await hasRow(other)).toBe(isProvisioned);
@@ -147,12 +148,7 @@ test('a sweep pages past users who are held to the last one', async () => {
   await signUpMany(database.auth, 30, { confirmed: false });
   const users = (await signUpMany(database.auth, 7)).map(({ authId }) => authId);
   await database.asOwner('delete from public.wallet');
-  const counts = { users: 0, added: 0 };
-  for (let page = await addMissingWallets(database.journal, null, 3); page.lastId !== null; page = await addMissingWallets(database.journal, page.lastId, 3)) {
-    counts.users += page.users;
-    counts.added += page.added;
-  }
-  expect(counts).toEqual({ users: 7, added: 7 });
+  expect(await makeMissingWallets(database.journal, 3)).toEqual({ users: 7, made: 7 });
   expect((await waitingUsers(database.journal, 10)).sort()).toEqual(users.sort());
 });
 

@@ -87,7 +87,7 @@ test.each(['anon', 'authenticated'] as const)('schema wallet_sync is closed to %
   );
   expect(objects.length).toBeGreaterThan(10);
   for (const { name } of objects) await expect.soft(request(role, own, `select * from ${name}`), name).rejects.toThrow(DENIED);
-  for (const call of ['resync()', 'set_paused(true)', "ring(gen_random_uuid())", 'users_page(null, 10)', 'add_missing_wallets(null, 10)', "assign(1, 'x', '{}')", 'restore_wallets()', "greet(gen_random_uuid(), true, 1)", 'read_policy()', "is_provisioned(gen_random_uuid())"]) {
+  for (const call of ['resync()', 'set_paused(true)', "ring(gen_random_uuid())", 'users_page(null, 10)', 'make_wallets(null)', "assign(1, 'x', '{}')", 'restore_wallets()', "greet(gen_random_uuid(), true, 1)", 'read_policy()', "is_provisioned(gen_random_uuid())"]) {
     await expect.soft(request(role, own, `select * from wallet_sync.${call}`), call).rejects.toThrow(DENIED);
   }
 });

@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { signUp, type SignUpOptions } from '../../../dev/signUp.js';
 import { waitingUsers } from '../../../src/journal/assignments.js';
-import { addMissingWallets } from '../../../src/journal/users.js';
 import { fillPool } from '../../support/accounts.js';
 import { listenToBell } from '../../support/bell.js';
 import { removeEverything } from '../../support/breakage.js';
 import { startDatabase, type Database } from '../../support/database.js';
+import { makeMissingWallets } from '../../support/missingWallets.js';
 
 /** How much longer than without us a sign-up may take. */
 const MORE_MS = 100;
@@ -68,7 +68,7 @@ async function served(): Promise<{ ready: string[]; waiting: string[] }> {
 /** After the mend everybody has his row, by the sweep where the sign-up could not make it: those whom the policy lets have a wallet. */
 async function expectRows(users: readonly string[]): Promise<void> {
   await database.asOwner("update wallet_sync.control set provision = 'all'");
-  await addMissingWallets(database.journal, null, 1_000);
+  await makeMissingWallets(database.journal);
   const { ready, waiting } = await served();
   expect([...ready, ...waiting]).toEqual(expect.arrayContaining([...users]));
 }
@@ -137,7 +137,7 @@ describe('whoever signs up, under every PROVISION and ASSIGN, a sign-up succeeds
   test('with public.wallet lacking its unique index', async () => {
     await database.asOwner('alter table public.wallet drop constraint wallet_auth_id_key');
     const users = await expectSignUps();
-    await expect(addMissingWallets(database.journal, null, 1_000)).rejects.toMatchObject({ mend: 'run `wallet-sync migrate`' });
+    await expect(makeMissingWallets(database.journal)).rejects.toMatchObject({ mend: 'run `wallet-sync migrate`' });
     await database.migrate();
     await expectRows(users);
   });

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { NO_FAULTS, type FaultPort } from '../faultPoints.js';
+import { loadCadence } from '../flow/cadence.js';
+import { HOLD_MS } from '../flow/limiter.js';
+import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
+import type { Instance } from '../handlers/instance.js';
+import { createNodeHealth } from '../handlers/nodeHealth.js';
+import { createStatistics } from '../handlers/statistics.js';
+import { checkSchema } from '../journal/migrate.js';
+import { openJournal } from '../journal/pool.js';
+import { createRatePlaces } from '../journal/ratePlaces.js';
+import type { Log } from '../log.js';
+import { createVault } from '../secrets.js';
+import type { Environment, Settings } from '../settings.js';
+import { within } from '../waiting.js';
+import { openChain, refuseMainnet } from './connectChain.js';
+
+/** For each call to the access node; the shared limits rest on it too. */
+const CALL_TIMEOUT_MS = 10_000;
+/** A silent database must not hold an end. */
+const CLOSE_MS = 3_000;
+
+export interface OpenInstanceOptions {
+  readonly environment: Environment;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly faultPoints?: FaultPort;
+  /** Called after each step with its name. */
+  readonly onStep?: (name: string) => void;
+}
+
+/**
+ * Opens what an instance works with, runs `work` and closes it again. Checks database, access node and funding accounts first; throws
+ * `usage` for what is set wrongly.
+ */
+export async function withInstance<T>(options: OpenInstanceOptions, work: (instance: Instance) => Promise<T>): Promise<T> {
+  const { environment, settings, log } = options;
+  const onStep = options.onStep ?? (() => undefined);
+  refuseMainnet(settings.NETWORK);
+  const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
+  try {
+    await checkSchema(journal);
+    onStep('database');
+    const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
+    const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
+    const statistics = createStatistics();
+    const health = createNodeHealth({ log, onHealth: (now) => (statistics.accessNode = now) });
+    const { network, node, requireNetwork } = openChain(settings, environment, { timeoutMs: CALL_TIMEOUT_MS, log, watch: health.watch, ...gate });
+    try {
+      await requireNetwork();
+      onStep('access node');
+      await requireFunders({ node, network });
+      await registerFunders(journal, network);
+      onStep('funding accounts');
+      return await work({
+        id: randomUUID(),
+        settings,
+        journal,
+        node,
+        network,
+        cadence: loadCadence(network),
+        vault: createVault(settings.WALLET_ENCRYPTION_KEY),
+        log,
+        statistics,
+        faultPoints: options.faultPoints ?? NO_FAULTS,
+        now: Date.now,
+      });
+    } finally {
+      health.end();
+      node.close();
+    }
+  } finally {
+    await within(CLOSE_MS, journal.close());
+  }
+}

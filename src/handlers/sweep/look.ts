@@ -1,0 +1,136 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { WalletToCheck } from '../../flow/checkWallets.js';
+import { readApart } from '../../journal/apart.js';
+import type { Tally } from '../../journal/cycles.js';
+import { readWallets, type Corruption, type WalletRow } from '../../journal/sweepPages.js';
+import type { UserPage } from '../../users/userSource.js';
+import type { Instance } from '../instance.js';
+import { checkBatch, type Check } from './checkBatch.js';
+import { digest, type Digest } from './digest.js';
+import { createGather } from './gather.js';
+import { persevere, type Patience } from './persevere.js';
+import type { ScriptSize } from './scriptSize.js';
+import { createCounter, type Counter } from './tally.js';
+import { validate } from './validate.js';
+
+/** What one page of users showed. */
+export interface Looked extends Digest {
+  readonly cursor: string;
+  readonly users: number;
+  readonly tally: Tally;
+}
+
+export interface LookOptions {
+  readonly size: ScriptSize;
+  readonly signal: AbortSignal;
+  readonly patience: Patience;
+  /** Addresses that more than one user has, as 16 digits. */
+  readonly shared: ReadonlySet<string>;
+  /** Makes the rows that these users lack, and counts them. */
+  readonly makeRows: (authIds: readonly string[]) => Promise<void>;
+}
+
+export interface Look {
+  page(page: UserPage): Promise<Looked>;
+  /** Whether no further page comes for now, so that scripts need not be full. */
+  noMorePages(isTrue: boolean): void;
+}
+
+/** A key takes 0.1 ms to open and compare; after so many, others get their turn. */
+const KEYS_A_TURN = 50;
+
+interface Asked {
+  readonly row: WalletRow;
+  readonly address: string;
+  readonly publicKey: string;
+  readonly answer: Promise<Check>;
+}
+
+/** Looks at users page by page; the questions of all pages under way share scripts. */
+export function createLook(instance: Instance, options: LookOptions): Look {
+  const { journal, settings, vault, network, log } = instance;
+  const { size, signal, patience, shared } = options;
+  /** Pages that may still ask. */
+  let asking = 0;
+  let isLast = false;
+  const calls = createCounter();
+  /** With nothing to give, no wallet has too little. */
+  const threshold = settings.FLOW_FUNDING_AMOUNT > 0n ? settings.FLOW_FUNDING_THRESHOLD : 0n;
+
+  const call = <T>(work: () => Promise<T>): Promise<T> =>
+    persevere(patience, signal, () => {
+      calls.call('script');
+      return work();
+    });
+  const check = (wallets: readonly WalletToCheck[]): Promise<Check[]> => checkBatch(instance, wallets, { size, signal, call });
+  const gather = createGather<WalletToCheck, Check>(size.current, check);
+  const drainIfNobodyAsks = (): void => {
+    if (isLast && asking === 0) gather.drain();
+  };
+
+  const readRows = async (authIds: readonly string[]): Promise<WalletRow[]> => {
+    const rows = await readWallets(journal, authIds);
+    const lacking = rows.filter((row) => !row.hasRow && row.state !== 'orphaned').map((row) => row.authId);
+    if (lacking.length === 0) return rows;
+    await options.makeRows(lacking);
+    const made = new Map((await readWallets(journal, lacking)).map((row) => [row.authId, row]));
+    return rows.map((row) => made.get(row.authId) ?? row);
+  };
+
+  /** Compares each row with itself and the journal, and asks the chain about those that add up. */
+  const ask = async (rows: readonly WalletRow[], checkApart: Awaited<ReturnType<typeof readApart>>['check'], counter: Counter, corrupted: Corruption[]): Promise<Asked[]> => {
+    const asked: Asked[] = [];
+    for (const [i, row] of rows.entries()) {
+      if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await nextTurn();
+      counter.count('total_wallets');
+      const validity = validate(row, { network: network.name, vault, shared });
+      if (validity.kind === 'waiting') counter.count('waiting');
+      if (validity.kind === 'left-alone') counter.count('unknown');
+      if (validity.kind === 'corrupted') corrupted.push({ authId: row.authId, reason: validity.reason, solution: validity.solution });
+      if (validity.kind !== 'plausible') continue;
+      const { address, publicKey } = validity;
+      const apart = checkApart.get(address);
+      if (apart?.isDue === false) {
+        counter.count('set_apart');
+        counter.error('chain-state');
+        continue;
+      }
+      // One that has made a script fail is asked about alone.
+      const answer = apart === undefined ? gather.ask({ address, publicKey }) : check([{ address, publicKey }]).then(([only]) => only as Check);
+      // Thrown where the page's answers are waited for.
+      answer.catch(() => undefined);
+      asked.push({ row, address, publicKey, answer });
+    }
+    return asked;
+  };
+
+  return {
+    noMorePages(isTrue) {
+      isLast = isTrue;
+      if (isTrue) drainIfNobodyAsks();
+      else gather.fill();
+    },
+
+    async page(page) {
+      asking += 1;
+      const counter = createCounter();
+      const corrupted: Corruption[] = [];
+      let apart: Awaited<ReturnType<typeof readApart>>;
+      let asked: Asked[];
+      try {
+        const rows = await counter.timed('user_fetch', () => readRows(page.users.map((user) => user.id)));
+        apart = await readApart(journal, rows.flatMap((row) => (row.address === null ? [] : [row.address])));
+        asked = await counter.timed('wallet_validation', () => ask(rows, apart.check, counter, corrupted));
+      } finally {
+        asking -= 1;
+        drainIfNobodyAsks();
+      }
+      const checks = await counter.timed('blockchain_state_check', () => Promise.all(asked.map((each) => each.answer)));
+      const found = digest(asked.map((each, i) => ({ ...each, check: checks[i] as Check })), apart, threshold, counter);
+      corrupted.push(...found.corrupted);
+      counter.count('corrupted_wallets', corrupted.length);
+      for (const each of found.unreachable) log.warn({ ...each, reason: 'its FLOW receiver leads elsewhere', mend: 'its owner publishes the receiver of his FLOW vault again' }, 'wallet cannot be funded');
+      return { ...found, corrupted, cursor: page.cursor, users: page.users.length, tally: { ...counter.take(), calls: calls.take().calls } };
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { isAddressOf, type NetworkName } from '../../flow/addressSpace.js';
+import { isKeyOf } from '../../flow/keys.js';
+import type { WalletRow } from '../../journal/sweepPages.js';
+import type { Vault } from '../../secrets.js';
+import { toAppError } from '../../errors.js';
+
+/** What public.wallet and the journal say of a user, before the chain is asked. */
+export type Validity =
+  | { readonly kind: 'waiting' }
+  /** Held by a policy, or orphaned: left alone. */
+  | { readonly kind: 'left-alone' }
+  | { readonly kind: 'corrupted'; readonly reason: string; readonly solution: string }
+  | { readonly kind: 'plausible'; readonly address: string; readonly publicKey: string };
+
+const MEND_ROW = 'compare the row of public.wallet with wallet_sync.account, which keeps address and keys as they were made, and mend it by hand';
+
+export interface ValidateOptions {
+  readonly network: NetworkName;
+  readonly vault: Pick<Vault, 'open'>;
+  /** Addresses that more than one user has, as 16 digits. */
+  readonly shared: ReadonlySet<string>;
+}
+
+/** Whether a row adds up in itself and with the journal. Nothing is changed, whatever it says. */
+export function validate(row: WalletRow, options: ValidateOptions): Validity {
+  if (row.state === 'held' || row.state === 'orphaned') return { kind: 'left-alone' };
+  const { address, privateKey, publicKey } = row;
+  // Marked by who tried to give him an account: the row refuses it.
+  if (address === null && privateKey === null && publicKey === null) {
+    return row.state === 'corrupted' ? { kind: 'corrupted', reason: row.reason ?? 'marked before', solution: MEND_ROW } : { kind: 'waiting' };
+  }
+  const fault = faultOf(row, options);
+  if (fault !== null) return { kind: 'corrupted', ...fault };
+  return { kind: 'plausible', address: address ?? '', publicKey: publicKey ?? '' };
+}
+
+function faultOf(row: WalletRow, { network, vault, shared }: ValidateOptions): { reason: string; solution: string } | null {
+  const { address, privateKey, publicKey } = row;
+  const byHand = (reason: string): { reason: string; solution: string } => ({ reason, solution: MEND_ROW });
+  if (address === null) return byHand('a key without an address');
+  if (privateKey === null) return byHand('an address without a private key');
+  if (publicKey === null) return byHand('an address without a public key');
+  if (!/^0x[0-9a-f]{16}$/.test(address)) return byHand('its address is not 0x and 16 lower-case hex digits');
+  if (!isAddressOf(address, network)) return byHand(`its address is none of ${network}`);
+  if (!/^[0-9a-f]{128}$/.test(publicKey)) return byHand('its public key is not 64 bytes in lower-case hex');
+  if (row.accountId !== null && !row.asRecorded) return byHand('it differs from the account that the user was given');
+  if (row.isTaken) return byHand('its address or public key is that of another account');
+  if (row.accountId === null && shared.has(address.slice(2))) return byHand('another user has the same address');
+  try {
+    // The text binds it to its public key; a pair that never belonged together can still have been bound.
+    if (!isKeyOf(vault.open(privateKey, publicKey), publicKey)) return byHand('its public key does not belong to its private key');
+    return null;
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    return { reason: `its private key does not open: ${error.message}`, solution: error.mend ?? MEND_ROW };
+  }
+}
