@@ -100,7 +100,7 @@ async function readJournal(postgres: Pick<Postgres, 'query'>): Promise<JournalVi
        'accounts', coalesce((select jsonb_agg(jsonb_build_object('publicKey', a.public_key, 'address', a.address, 'state', a.state, 'live', exists (
          select from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id where m.account_id = a.id and t.state = 'live'))) from wallet_sync.account a), '[]'),
        'wallets', coalesce((select jsonb_agg(jsonb_build_object('address', flow_address, 'publicKey', flow_public_key)) from public.wallet where flow_address is not null), '[]'),
-       'funders', coalesce((select jsonb_agg(distinct address) from wallet_sync.slot), '[]')) as view`,
+       'funders', coalesce((select jsonb_agg(distinct address) from wallet_sync.slot where role = 'funder'), '[]')) as view`,
   );
   if (row === undefined) throw new Error('the journal gave no row');
   return row.view;

@@ -33,6 +33,8 @@ export interface AppErrorDetails {
   readonly cause?: unknown;
   /** Set by rate limits: how long the peer asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** The chain's own code (flow-go, fvm/errors/codes.go), where it gave one. */
+  readonly chainCode?: number;
 }
 
 /** The one error that crosses module borders: what is wrong, where, and what mends it. */
@@ -42,6 +44,7 @@ export class AppError extends Error {
   readonly where: string | undefined;
   readonly mend: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly chainCode: number | undefined;
 
   constructor(kind: ErrorKind, message: string, details: AppErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -49,6 +52,7 @@ export class AppError extends Error {
     this.where = details.where;
     this.mend = details.mend;
     this.retryAfterMs = details.retryAfterMs;
+    this.chainCode = details.chainCode;
   }
 
   /** What is wrong, where, and what mends it, for a person; a line each. */

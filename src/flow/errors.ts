@@ -80,7 +80,8 @@ function build(rule: Rule, text: string, details: AppErrorDetails): AppError {
 /** Why the chain did not do what a sealed transaction asked, from its error message. What no rule knows is `chain-state`. */
 export function classifyChainError(text: string, where?: string): AppError {
   const rule = findRule(text) ?? { kind: 'chain-state', says: 'the chain refused' };
-  return build(rule, text, where === undefined ? {} : { where });
+  const chainCode = findCode(text);
+  return build(rule, text, { ...(where === undefined ? {} : { where }), ...(chainCode === null ? {} : { chainCode }) });
 }
 
 export interface HttpFailure {

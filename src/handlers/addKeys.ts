@@ -178,5 +178,5 @@ async function read(sender: Sender, funder: Funder, id: string): Promise<{ id: s
 function settlersOf(sender: Sender): Settlers {
   const refuse = (): Promise<boolean> => Promise.reject(new AppError('internal', 'only keys are added here'));
   const none: Settler = { sealed: refuse, failed: refuse, giveUp: refuse };
-  return { create: none, fund: none, 'add-keys': createAddKeysSettler(sender) };
+  return { create: none, fund: none, repair: none, 'add-keys': createAddKeysSettler(sender) };
 }

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.js';
-import type { Blamed, LiveTransaction } from '../journal/transactions.js';
+import { bareAddress } from '../flow/address.js';
+import type { Blamed, LiveTransaction, Payer } from '../journal/transactions.js';
 import type { Log } from '../log.js';
 import { retryPolicy } from './retryPolicy.js';
 
@@ -11,14 +12,33 @@ export function withSolution(error: AppError): AppError {
 /** What a failed transaction takes out of the rotation with it, so that the next ones don't meet its cause: its funder, its key, or nothing. */
 export function blamedBy(transaction: LiveTransaction, error: AppError): Blamed | null {
   const { blames } = retryPolicy(error.kind);
-  if (blames === 'funder') return { reason: 'no FLOW left' };
-  return blames === 'slot' ? { reason: error.message, keyIndex: transaction.slot.keyIndex } : null;
+  const payer = payerToBlame(transaction, error);
+  if (payer === null) return null;
+  if (blames === 'funder') return { address: payer.address, reason: 'no FLOW left' };
+  return blames === 'slot' ? { address: payer.address, keyIndex: payer.keyIndex, reason: error.message } : null;
+}
+
+/** The payer's signature is not valid. */
+const PAYER_SIGNATURE = 1009;
+/** An account's storage needs more FLOW than it has. */
+const STORAGE = 1103;
+
+/**
+ * The funder's key whose fault it can be. Where the funder only pays, keys (1006, 1008) and storage are the wallet's, unless the
+ * chain names the payer: null.
+ */
+function payerToBlame({ slot, payer }: LiveTransaction, error: AppError): Payer | null {
+  if (payer === null) return slot;
+  if (error.kind === 'data') return error.chainCode === PAYER_SIGNATURE ? payer : null;
+  return error.chainCode === STORAGE && !error.message.includes(bareAddress(payer.address)) ? null : payer;
 }
 
 /** Tells of it, once it is recorded. */
 export function sayBlamed(log: Log, transaction: LiveTransaction, error: AppError): void {
   const { blames, solution } = retryPolicy(error.kind);
-  const { address, keyIndex } = transaction.slot;
+  const payer = payerToBlame(transaction, error);
+  if (payer === null) return;
+  const { address, keyIndex } = payer;
   if (blames === 'funder') log.error({ funder: address, mend: solution }, 'funder is empty and leaves the rotation');
   if (blames === 'slot') log.error({ slot: `${address}/${keyIndex}`, reason: error.message, mend: error.mend ?? solution }, 'slot leaves the rotation');
 }

@@ -1,6 +1,6 @@
 import { toAppError } from '../errors.js';
 import { buildFundWallets, MAX_DEPOSITS_PER_TRANSACTION } from '../flow/fundWallets.js';
-import { leaseSlot, releaseSlot } from '../journal/slots.js';
+import { leaseSpareSlot, releaseSlot } from '../journal/slots.js';
 import type { LiveTransaction } from '../journal/transactions.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
@@ -13,26 +13,34 @@ export interface NeedyWallet {
   readonly balanceHeight: number;
 }
 
+export interface FundOptions {
+  /** The cycle that counts it; null: none. */
+  readonly cycle: number | null;
+}
+
 /**
- * Sends FLOW_FUNDING_AMOUNT to each of up to 150 wallets in one transaction. Null where no slot is free. Throws where nothing was
- * sent: `data` where a wallet has had a deposit since its balance was read.
+ * Sends FLOW_FUNDING_AMOUNT to each of up to 150 wallets in one transaction. Null where no slot is free, or a user waits, who comes
+ * first. Throws where nothing was sent: `data` where a wallet has had a deposit since its balance was read, has an unsealed
+ * transaction, or its user is gone; `network` where an application holds an account's row.
  */
-export async function fundWallets(instance: Instance, follower: TransactionFollower, wallets: readonly NeedyWallet[]): Promise<LiveTransaction | null> {
+export async function fundWallets(instance: Instance, follower: Pick<TransactionFollower, 'referenceBlock' | 'follow'>, wallets: readonly NeedyWallet[], options: FundOptions): Promise<LiveTransaction | null> {
   const { journal, network, settings } = instance;
   const batch = wallets.slice(0, MAX_DEPOSITS_PER_TRANSACTION);
   if (batch.length === 0) return null;
-  const slot = await leaseSlot(journal, instance.id, network.funders.map((funder) => funder.address));
+  const slot = await leaseSpareSlot(journal, instance.id, network.funders.map((funder) => funder.address));
   if (slot === null) return null;
   try {
     return await submitTransaction(instance, follower, {
       kind: 'fund',
       slot,
+      cycle: options.cycle,
       members: batch.map(({ accountId, balanceHeight }) => ({ accountId, balanceHeight })),
       build: ({ reference, ...signing }) =>
         buildFundWallets({ network, cadence: instance.cadence, ...signing, reference, deposits: batch.map(({ address }) => ({ address, amount: settings.FLOW_FUNDING_AMOUNT })) }),
     });
   } catch (thrown) {
-    await releaseSlot(journal, instance.id, slot, null);
+    // Where even this does not succeed, the lease is taken for lost half a minute later.
+    await releaseSlot(journal, instance.id, slot, null).catch(() => undefined);
     throw toAppError(thrown);
   }
 }

@@ -36,7 +36,9 @@ export interface MakerOptions {
 export function createMaker(instance: Instance, options: MakerOptions): Maker {
   const { settings, journal, network, log } = instance;
   const addresses = network.funders.map((funder) => funder.address);
-  /** Set while this instance may hold a slot or prepared accounts that no batch uses. */
+  /** The slot of the batch that is being built. */
+  let leased: Slot | null = null;
+  /** Set while that slot, or prepared accounts, may be held though no batch is being built. */
   let leftBehind = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -76,7 +78,12 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     log.warn({ kind: error.kind, reason: error.message, where: error.where, mend: error.mend, retryInMs: delayMs }, 'creation not started');
     lookAgainIn(delayMs);
     leftBehind = true;
-    await releaseUnused(journal, instance.id);
+    await release();
+  };
+
+  const release = async (): Promise<void> => {
+    await releaseUnused(journal, instance.id, leased);
+    leased = null;
     leftBehind = false;
   };
 
@@ -88,22 +95,23 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       return false;
     }
     try {
-      if (leftBehind) await releaseUnused(journal, instance.id);
-      leftBehind = false;
+      if (leftBehind) await release();
       const demand = await readDemand(journal, settings.POOL_SIZE);
       if (decide(demand) <= 0) {
         if (demand.demand > 0) lookAgainIn(QUIET_MS);
         return false;
       }
-      const slot = await leaseSlot(journal, instance.id, addresses);
+      const slot = (leased = await leaseSlot(journal, instance.id, addresses));
       if (slot === null) return false;
       const accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, makeKeys });
       if (accounts.length === 0) {
         await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
+        leased = null;
         return false;
       }
       await instance.faultPoints.at('key stored');
       await submit(slot, accounts);
+      leased = null;
       return true;
     } catch (thrown) {
       const error = toAppError(thrown);

@@ -19,7 +19,7 @@ export function createFundingSettler(instance: Instance): Settler {
       instanceId: instance.id,
       transaction,
       sealedHeight,
-      addresses: readDeposits(deposits, network).map((deposit) => deposit.address),
+      deposits: readDeposits(deposits, network),
       fee: fee?.amount ?? null,
       executionEffort: fee?.executionEffort ?? null,
     });

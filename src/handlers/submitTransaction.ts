@@ -4,7 +4,7 @@ import type { SignedTransaction } from '../flow/buildTransaction.js';
 import type { Slot as SigningSlot } from '../flow/createAccounts.js';
 import type { Signer } from '../flow/sign.js';
 import type { Slot } from '../journal/slots.js';
-import { recordTransaction, type LiveTransaction, type Member, type TransactionKind } from '../journal/transactions.js';
+import { recordTransaction, type LiveTransaction, type Member, type Payer, type TransactionKind } from '../journal/transactions.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Sender } from './instance.js';
 
@@ -19,6 +19,12 @@ export interface Submission {
   readonly kind: TransactionKind;
   /** Leased by this instance. */
   readonly slot: Slot;
+  /** Signs for the slot. Default: the funder whose slot it is. */
+  readonly signer?: () => Signer;
+  /** Default: the proposer. */
+  readonly payer?: Payer;
+  /** The cycle that it is for. Default: none. */
+  readonly cycle?: number | null;
   readonly members: readonly Member[];
   readonly build: (signing: Signing) => Promise<SignedTransaction>;
 }
@@ -28,15 +34,16 @@ export interface Submission {
  * throws, nothing was broadcast; the commit's own lost answer is taken up by the next take-over.
  */
 export async function submitTransaction(instance: Sender, follower: Pick<TransactionFollower, 'referenceBlock' | 'follow'>, submission: Submission): Promise<LiveTransaction> {
-  const { kind, slot, members } = submission;
-  const funder = instance.network.funders.find((candidate) => candidate.address === slot.address);
-  if (funder === undefined) throw new AppError('internal', `no signer for ${slot.address}`);
+  const { kind, slot, members, payer, cycle = null } = submission;
+  const signerOf = submission.signer ?? (() => funderSigner(instance, slot.address));
   const [sequenceNumber, reference] = await Promise.all([sequenceNumberOf(instance, slot), follower.referenceBlock()]);
-  const transaction = await submission.build({ slot: { address: slot.address, keyIndex: slot.keyIndex, sequenceNumber }, signer: funder.signer, reference });
+  const transaction = await submission.build({ slot: { address: slot.address, keyIndex: slot.keyIndex, sequenceNumber }, signer: signerOf(), reference });
   const live = await recordTransaction(instance.journal, {
     instanceId: instance.id,
     kind,
     slot,
+    ...(payer === undefined ? {} : { payer }),
+    cycle,
     transaction,
     sequenceNumber,
     referenceHeight: reference.height,
@@ -47,6 +54,13 @@ export async function submitTransaction(instance: Sender, follower: Pick<Transac
   instance.log.info({ txId: live.id, kind, members: members.length, slot: `${slot.address}/${slot.keyIndex}` }, 'transaction recorded');
   follower.follow(live);
   return live;
+}
+
+/** The signer of a funder. Throws `internal` where flow.json has none of that address. */
+export function funderSigner(instance: Pick<Sender, 'network'>, address: string): Signer {
+  const funder = instance.network.funders.find((candidate) => candidate.address === address);
+  if (funder === undefined) throw new AppError('internal', `no signer for ${address}`);
+  return funder.signer;
 }
 
 async function sequenceNumberOf(instance: Sender, slot: Slot): Promise<number> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { INSTANCE_LEASE_MS } from './instances.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
+import type { Slot } from './slots.js';
 
 const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number(), quiet_ms: z.number().nullable() });
 
@@ -97,18 +98,19 @@ async function takeStranded(db: Db, instanceId: string, count: number): Promise<
 }
 
 /**
- * Gives up whatever this instance holds and doesn't use: prepared accounts (their keys stay, for the next batch), and slots without a live
- * transaction, whose sequence number is to be read again. To be called only while no batch of this instance is being built.
+ * Gives up what a batch that was not recorded has held: this instance's prepared accounts (their keys stay, for the next batch), and the
+ * batch's slot, whose sequence number is to be read again. Other slots of the instance may be building something else at this moment.
+ * To be called only while no batch of this instance is being built.
  */
-export async function releaseUnused(db: Db, instanceId: string): Promise<void> {
+export async function releaseUnused(db: Db, instanceId: string, slot: Slot | null): Promise<void> {
   await db.query(
     `with accounts as (
        update wallet_sync.account set prepared_by = null where prepared_by = $1 and state = 'prepared'
      )
      update wallet_sync.slot s set leased_by = null, lease_until = null, sequence_number = null
-     where s.leased_by = $1 and not exists (
+     where s.address = $2 and s.key_index = $3 and s.leased_by = $1 and s.epoch = $4 and not exists (
        select from wallet_sync.transaction t
        where t.proposer_address = s.address and t.proposer_key_index = s.key_index and t.state = 'live')`,
-    [instanceId],
+    [instanceId, slot?.address ?? null, slot?.keyIndex ?? null, slot?.epoch ?? null],
   );
 }

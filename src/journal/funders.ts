@@ -40,7 +40,7 @@ export function describeSlot(slot: SlotState): string {
   return states.join('; ') || 'free';
 }
 
-/** Every slot, by address and key index. A lease that has run out counts as none. */
+/** Every funder's slot, by address and key index. A lease that has run out counts as none. */
 export async function readSlots(db: Db): Promise<SlotState[]> {
   const rows = await queryRows(
     db,
@@ -52,6 +52,7 @@ export async function readSlots(db: Db): Promise<SlotState[]> {
      from wallet_sync.slot s
      left join wallet_sync.instance i on i.id = s.leased_by
      left join wallet_sync.transaction t on t.proposer_address = s.address and t.proposer_key_index = s.key_index and t.state = 'live'
+     where s.role = 'funder'
      order by s.address, s.key_index`,
   );
   return rows.map((row) => ({

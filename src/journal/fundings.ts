@@ -7,8 +7,8 @@ export interface SealedFunding {
   readonly transaction: LiveTransaction;
   /** The sealed height at which the result was read: no later deposit lies at or below it. */
   readonly sealedHeight: number;
-  /** Who got FLOW, from the sealed events. */
-  readonly addresses: readonly string[];
+  /** Who got FLOW, from the sealed events, in 10^-8; others than members may be among them, and one more than once. */
+  readonly deposits: readonly { readonly address: string; readonly amount: bigint }[];
   readonly fee: bigint | null;
   readonly executionEffort: number | null;
 }
@@ -18,16 +18,25 @@ export interface SealedFunding {
  * reached; null where another instance records it.
  */
 export async function recordSealedFunding(journal: Journal, sealed: SealedFunding): Promise<number | null> {
-  return settleTransaction(journal, { ...sealed, error: null }, async (db) => {
-    const funded = await db.query(
-      // All of them, shown or not: an answer that lacks an event is no reason to fund again on an old balance.
-      `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
-       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1
-       returning a.address`,
-      [sealed.transaction.id, sealed.sealedHeight],
-    );
-    return funded.rows.filter((row) => sealed.addresses.includes(String(row['address']))).length;
-  });
+  return settleTransaction(
+    journal,
+    { ...sealed, error: null },
+    async (db) => {
+      const funded = await db.query(
+        // All of them, shown or not: an answer that lacks an event is no reason to fund again on an old balance.
+        `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
+         from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1
+         returning a.address`,
+        [sealed.transaction.id, sealed.sealedHeight],
+      );
+      return funded.rows.filter((row) => sealed.deposits.some((deposit) => deposit.address === row['address'])).map((row) => String(row['address']));
+    },
+    (reached, members) => ({
+      flow_funding_success: reached.length,
+      flow_funding_errors: members - reached.length,
+      flow_spent: sealed.deposits.filter((deposit) => reached.includes(deposit.address)).reduce((sum, deposit) => sum + deposit.amount, sealed.fee ?? 0n),
+    }),
+  ).then((reached) => reached?.length ?? null);
 }
 
 /**
@@ -38,13 +47,18 @@ export async function recordUnfunded(
   journal: Journal,
   ended: Omit<Ending, 'error' | 'executionEffort'> & { readonly error: AppError; readonly lastHeight: number },
 ): Promise<boolean> {
-  const recorded = await settleTransaction(journal, { ...ended, executionEffort: null }, async (db) => {
-    if (ended.sealedHeight !== null) return;
-    await db.query(
-      `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
-       from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1`,
-      [ended.transaction.id, ended.lastHeight],
-    );
-  });
+  const recorded = await settleTransaction(
+    journal,
+    { ...ended, executionEffort: null },
+    async (db) => {
+      if (ended.sealedHeight !== null) return;
+      await db.query(
+        `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
+         from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1`,
+        [ended.transaction.id, ended.lastHeight],
+      );
+    },
+    (_, members) => ({ flow_funding_errors: members, flow_spent: ended.fee ?? 0n }),
+  );
   return recorded !== null;
 }

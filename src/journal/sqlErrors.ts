@@ -29,6 +29,7 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   '53300': { kind: 'network', mend: 'let fewer clients connect, or raise max_connections' }, // too_many_connections
   '25006': RECONNECT, // read_only_sql_transaction: a standby answers, as in a failover
   WS007: { kind: 'data', mend: 'nothing to do: the next sweep reads the balance again' }, // guard_member: a deposit came after the balance was read
+  WS010: { kind: 'data', mend: 'nothing to do: the account stays as it is' }, // guard_mended: its user is gone
   '08': RECONNECT, // connection exceptions
   '57': RECONNECT, // operator intervention: shutting down, starting up, terminated
   '53': RECONNECT, // insufficient resources
@@ -47,6 +48,11 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: CERTIFICATE,
 };
 
+/** Constraints that two instances meet when they do the same at once: what is said instead of Postgres's words. */
+const CONSTRAINTS: Readonly<Record<string, Required<SqlPolicy> & { readonly says: string }>> = {
+  member_one_live_per_account: { kind: 'data', says: 'an account is a member of a transaction that is not sealed yet', mend: 'nothing to do: the next sweep looks at it again' },
+};
+
 /** Texts that pg throws without a code when a connection ends or does not begin. */
 const CONNECTION_TEXT = /connection terminated|timeout exceeded when trying to connect|query read timeout|connection ended|server closed the connection|is not queryable/i;
 
@@ -56,8 +62,12 @@ export function toJournalError(thrown: unknown): AppError {
   const error = thrown instanceof AggregateError && thrown.errors[0] instanceof Error ? thrown.errors[0] : thrown;
   const message = error instanceof Error ? error.message : String(error);
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  const where = code === '' ? 'postgres' : `postgres ${code}`;
+  const constraint = typeof error === 'object' && error !== null && 'constraint' in error ? String(error.constraint) : '';
+  const met = Object.hasOwn(CONSTRAINTS, constraint) ? CONSTRAINTS[constraint] : undefined;
+  if (met !== undefined) return new AppError(met.kind, met.says, { where, mend: met.mend, cause: thrown });
   const policy = policyOf(code) ?? policyOf(code.slice(0, 2)) ?? (CONNECTION_TEXT.test(message) ? RECONNECT : { kind: 'internal' as const });
-  return new AppError(policy.kind, message, { where: code === '' ? 'postgres' : `postgres ${code}`, cause: thrown, ...(policy.mend === undefined ? {} : { mend: policy.mend }) });
+  return new AppError(policy.kind, message, { where, cause: thrown, ...(policy.mend === undefined ? {} : { mend: policy.mend }) });
 }
 
 function policyOf(code: string): SqlPolicy | undefined {

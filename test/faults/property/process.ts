@@ -123,7 +123,7 @@ export function createProcess(options: ProcessOptions): Process {
     check,
     async fund() {
       if (needy.length === 0) await check();
-      await fundWallets(instance, follower, needy);
+      await fundWallets(instance, follower, needy, { cycle: null });
     },
   };
 

@@ -158,15 +158,20 @@ test('prepared accounts of a dead instance are taken by another, keep their key 
   await expect(record(ann, (await lease(ann))!, accounts), 'the dead one wakes up').rejects.toThrow(/taken by another/);
 });
 
-test('what an instance gives up is taken by whoever comes next: prepared accounts, and slots without a live transaction', async () => {
-  await registerSlots(database.journal, [{ address: FUNDER, keyIndex: 1 }]);
-  await record(ann, (await lease(ann))!, await prepare(ann, 1));
-  await lease(ann);
+test('what a batch gives up is taken by whoever comes next: prepared accounts, and its slot, unless a transaction was recorded on it; other slots of the instance stay', async () => {
+  await registerSlots(database.journal, [1, 2].map((keyIndex) => ({ address: FUNDER, keyIndex })));
+  const recorded = (await lease(ann))!;
+  await record(ann, recorded, await prepare(ann, 1));
+  const slot = (await lease(ann))!;
+  const other = (await lease(ann))!;
   const accounts = await prepare(ann, 3);
-  await releaseUnused(database.journal, ann);
+  await releaseUnused(database.journal, ann, { ...slot, epoch: slot.epoch - 1 });
+  expect(await lease(bob), 'of an older epoch').toBeNull();
+  await releaseUnused(database.journal, ann, recorded);
+  await releaseUnused(database.journal, ann, slot);
   expect((await prepare(bob, 3)).sort((a, b) => a.id - b.id)).toEqual(accounts);
-  expect(await lease(bob)).toMatchObject({ keyIndex: 1, sequenceNumber: null });
-  expect(await database.asOwner('select key_index from wallet_sync.slot where leased_by = $1', [ann])).toEqual([{ key_index: 0 }]);
+  expect(await lease(bob)).toMatchObject({ keyIndex: slot.keyIndex, sequenceNumber: null });
+  expect(await database.asOwner('select key_index from wallet_sync.slot where leased_by = $1 order by 1', [ann])).toEqual([{ key_index: recorded.keyIndex }, { key_index: other.keyIndex }]);
 });
 
 test('instances that prepare at the same time never make more than the demand', async () => {
