@@ -60,6 +60,18 @@ export async function auditChain(options: AuditOptions): Promise<Audit> {
   }
 }
 
+/** How often each address got the funding amount from our funders since `fromHeight`, by the chain's own events. */
+export async function fundingsOnChain(options: AuditOptions): Promise<ReadonlyMap<string, number>> {
+  const node = openNode(options.url);
+  try {
+    const { height: to } = await node.latestSealedBlock();
+    const { funders } = await readJournal(options.postgres);
+    return (await readChainHistory(node, { from: options.fromHeight, to, funders: new Set(funders), fundingAmount: options.fundingAmount ?? 10_000_000n })).fundings;
+  } finally {
+    node.close();
+  }
+}
+
 /** The faults that are not zero, by name: empty is right at rest. */
 export function faultsOf(audit: Audit): Partial<AuditFaults> {
   return Object.fromEntries(Object.entries(audit).filter(([name, count]) => count !== 0 && name !== 'accountsOnChain' && name !== 'accountsOwned'));

@@ -43,10 +43,27 @@ export async function leaseSlot(db: Db, instanceId: string, addresses: readonly 
   return lease(db, instanceId, addresses, '');
 }
 
-/** The same for what can wait: null too where a user waits, to whom every slot belongs first. */
+/** Accounts that one slot makes at a time. */
+const ACCOUNTS_A_SLOT = 25;
+
+/** The same for what can wait: null too where the users who wait need every free slot, this one included. */
 export async function leaseSpareSlot(db: Db, instanceId: string, addresses: readonly string[]): Promise<Slot | null> {
-  return lease(db, instanceId, addresses, 'and not exists (select from wallet_sync.waiting)');
+  // More than 5,000 are more than any slots serve at once.
+  return lease(
+    db,
+    instanceId,
+    addresses,
+    `and (select count(*) from (select from wallet_sync.waiting limit 5000) w) <= ${ACCOUNTS_A_SLOT} * ((select count(*) from wallet_sync.slot o where ${isFree('o')}) - 1)`,
+  );
 }
+
+/** SQL that tells whether a slot can be leased by instance $1 of the funders $2; what it has leased and not used for $4 ms counts as lost. */
+const isFree = (slot: string): string => `${slot}.address = any($2) and ${slot}.role = 'funder' and ${slot}.out_of_rotation is null
+  and ((${slot}.leased_by is null or ${slot}.lease_until < clock_timestamp())
+    or (${slot}.leased_by = $1 and ${slot}.used_at < clock_timestamp() - make_interval(secs => $4::double precision / 1000)))
+  and not exists (
+    select from wallet_sync.transaction t
+    where t.proposer_address = ${slot}.address and t.proposer_key_index = ${slot}.key_index and t.state = 'live')`;
 
 async function lease(db: Db, instanceId: string, addresses: readonly string[], condition: string): Promise<Slot | null> {
   const rows = await queryRows(
@@ -59,13 +76,7 @@ async function lease(db: Db, instanceId: string, addresses: readonly string[], c
        sequence_number = case when s.leased_by is null then s.sequence_number end
      where (s.address, s.key_index) = (
        select c.address, c.key_index from wallet_sync.slot c
-       where c.address = any($2) and c.role = 'funder' and c.out_of_rotation is null
-         and ((c.leased_by is null or c.lease_until < clock_timestamp())
-           or (c.leased_by = $1 and c.used_at < clock_timestamp() - make_interval(secs => $4::double precision / 1000)))
-         and not exists (
-           select from wallet_sync.transaction t
-           where t.proposer_address = c.address and t.proposer_key_index = c.key_index and t.state = 'live')
-         ${condition}
+       where ${isFree('c')} ${condition}
        order by c.used_at nulls first, c.address, c.key_index limit 1 for update skip locked)
      returning s.address, s.key_index, s.epoch, s.sequence_number`,
     [instanceId, addresses, INSTANCE_LEASE_MS, LOST_LEASE_MS],

@@ -1,10 +1,9 @@
 import pLimit from 'p-limit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readChainHistory } from '../../../dev/chainHistory.js';
-import { sealedHeight } from '../../../dev/audit.js';
+import { fundingsOnChain, sealedHeight } from '../../../dev/audit.js';
 import { generateKeyPair } from '../../../src/flow/keys.js';
 import { createVault } from '../../../src/secrets.js';
-import { runCommand } from '../../support/commandProcess.js';
+import { runCommand } from '../../support/command.js';
 import { startDaemonWorld, type DaemonWorld } from '../../support/daemonWorld.js';
 import { actAs, BLOCK_VAULT, DROP_VAULT, MISTYPE_RECEIVER, REVOKE_KEY, SPEND_FLOW, UNPUBLISH_BALANCE, UNPUBLISH_RECEIVER, type OwnersAct } from '../../support/walletOwner.js';
 
@@ -131,8 +130,7 @@ it(
        from wallet_sync.transaction t join wallet_sync.member m on m.transaction_id = t.id where t.cycle = $1`,
       [cycle],
     );
-    const funders = (await owner<{ address: string }>("select distinct address from wallet_sync.slot where role = 'funder'")).map((row) => row.address);
-    const deposits = await world.stack.fundings({ from: before + 1, funders, amount: 10_000_000n });
+    const deposits = await fundingsOnChain({ postgres: world.stack.postgres, url: world.stack.emulator.restUrl, fromHeight: before + 1 });
     expect({ ...sql }).toMatchObject({ vaults: String(first['vaults_created']), repairs: String(repaired), needed: String(funded) });
     expect([...deposits.keys()].sort()).toEqual([...poor, ...poorAndDropped].map((wallet) => wallet.address).sort());
     expect([...deposits.values()].every((times) => times === 1)).toBe(true);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.js';
-import { signUp } from '../../../dev/signUp.js';
+import { signUpMany } from '../../../dev/signUp.js';
 import { openCycle } from '../../../src/journal/cycles.js';
 import { recordSealedFunding, recordUnfunded } from '../../../src/journal/fundings.js';
-import { leaseSpareSlot } from '../../../src/journal/slots.js';
+import { leaseSpareSlot, registerSlots } from '../../../src/journal/slots.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
 import { recordTransaction, type LiveTransaction } from '../../../src/journal/transactions.js';
 import { hex, startDatabase, type Database } from '../../support/database.js';
@@ -88,7 +88,7 @@ describe('its cycle counts', () => {
     const accounts = await steps.prepare(ann, 5);
     await steps.seal(ann, await steps.create(ann, accounts), accounts, CREATED_AT);
     all = await database.asOwner<(typeof all)[number]>('select id::int, address from wallet_sync.account order by id');
-    cycle = await openCycle(database.journal, ann, 'test');
+    cycle = (await openCycle(database.journal, { instanceId: ann, reason: 'test', source: 'postgres', resumes: false })).id;
   });
 
   const fundAll = async (instanceId = ann): Promise<LiveTransaction> =>
@@ -135,10 +135,16 @@ describe('its cycle counts', () => {
   });
 });
 
-test('while a user waits no slot is spared, though all are free', async () => {
+test('while users wait, a slot is spared only beyond those that they need: one for 25 of them', async () => {
   await database.asOwner("update wallet_sync.account set state = 'set_aside'");
-  await signUp(database.auth);
-  expect(await leaseSpareSlot(database.journal, ann, [FUNDER])).toBeNull();
+  await database.asOwner('delete from wallet_sync.slot');
+  await registerSlots(database.journal, [0, 1].map((keyIndex) => ({ address: FUNDER, keyIndex })));
+  const lease = () => leaseSpareSlot(database.journal, ann, [FUNDER]);
+  await signUpMany(database.auth, 26);
+  expect(await lease(), '26 wait: both are needed').toBeNull();
+  await database.asOwner('delete from public.wallet where id = (select max(id) from public.wallet)');
+  expect(await lease(), '25 wait: one is needed').not.toBeNull();
+  expect(await lease(), 'that one').toBeNull();
   await database.asOwner('delete from public.wallet');
-  expect(await leaseSpareSlot(database.journal, ann, [FUNDER])).not.toBeNull();
+  expect(await lease(), 'nobody waits').not.toBeNull();
 });

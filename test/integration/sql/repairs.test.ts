@@ -158,7 +158,7 @@ describe("a wallet's key as a slot", () => {
 
 describe('a repair', () => {
   test('is taken over with its slot under a new epoch, with its payer and cycle, and nothing that its old owner writes changes a row', async () => {
-    const cycle = await openCycle(database.journal, ann, 'test');
+    const cycle = (await openCycle(database.journal, { instanceId: ann, reason: 'test', source: 'postgres', resumes: false })).id;
     const old = await repair(ann, { cycle });
     expect(await takeOverTransactions(database.journal, bob, [])).toEqual([]);
     await endLeases();
@@ -232,7 +232,7 @@ describe('its cycle counts', () => {
     ['a failed one', { makesVault: true }, (t) => fail(ann, t), { flow_spent: 7 }],
     ['one that was given up', { makesVault: true }, (t) => fail(ann, t, null), {}],
   ])('%s', async (_, member, end, expected) => {
-    const cycle = await openCycle(database.journal, ann, 'test');
+    const cycle = (await openCycle(database.journal, { instanceId: ann, reason: 'test', source: 'postgres', resumes: false })).id;
     const transaction = await repair(ann, { cycle, members: [{ accountId: wallets[0]!.id, ...member }] });
     expect(await counters(cycle)).toEqual(NOTHING);
     await end(transaction);
@@ -240,7 +240,7 @@ describe('its cycle counts', () => {
   });
 
   test('also once it has ended; and where it is gone, or there was none, the end is recorded all the same', async () => {
-    const cycle = await openCycle(database.journal, ann, 'test');
+    const cycle = (await openCycle(database.journal, { instanceId: ann, reason: 'test', source: 'postgres', resumes: false })).id;
     const transaction = await repair(ann, { cycle });
     await database.asOwner('update wallet_sync.cycle set ended_at = clock_timestamp()');
     await seal(ann, transaction);
@@ -253,7 +253,7 @@ describe('its cycle counts', () => {
   });
 
   test('exactly what many that end at the same time add', async () => {
-    const cycle = await openCycle(database.journal, ann, 'test');
+    const cycle = (await openCycle(database.journal, { instanceId: ann, reason: 'test', source: 'postgres', resumes: false })).id;
     await Promise.all(Array.from({ length: 10 }, () => signUp(database.auth)));
     await makeAccounts();
     await assignAccounts(database.journal, { maxUsers: 20, via: 'poll', heard: {} });
