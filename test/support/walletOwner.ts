@@ -2,7 +2,7 @@ import { sendAndSeal } from '../../dev/chain.js';
 import { SERVICE_ADDRESS } from '../../dev/emulator.js';
 import type { Stack } from '../../dev/stack.js';
 import { connectAccessNode, type TransactionResult } from '../../src/flow/accessNode.js';
-import { addressArg, amountArg } from '../../src/flow/args.js';
+import { addressArg, amountArg, stringArg } from '../../src/flow/args.js';
 import { buildTransaction } from '../../src/flow/buildTransaction.js';
 import { resolveImports } from '../../src/flow/cadence.js';
 import type { FclArg } from '../../src/flow/fcl.js';
@@ -37,6 +37,19 @@ export const MISTYPE_RECEIVER = act(
 export const BLOCK_VAULT = act('destroy me.storage.load<@AnyResource>(from: /storage/baitCoinVault)\n me.storage.save("mine", to: /storage/baitCoinVault)');
 /** From then on the owner can do nothing more, and nobody can mend the wallet. */
 export const REVOKE_KEY = act('me.keys.revoke(keyIndex: 0)');
+
+/** Fills the storage of a wallet of 0.001 FLOW (100 kB) until less than 300 bytes of it are left: a vault with its capabilities takes more. */
+export const FILL_STORAGE: OwnersAct = {
+  cadence: `transaction(text: String) {
+    prepare(me: auth(Storage) &Account) {
+        for margin in [2000, 300] {
+            let free = Int(me.storage.capacity) - Int(me.storage.used)
+            me.storage.save(text.slice(from: 0, upTo: free - margin), to: StoragePath(identifier: "fill".concat(margin.toString()))!)
+        }
+    }
+}`,
+  args: [stringArg('x'.repeat(100_000))],
+};
 
 /** Sends all FLOW away but `left`, in 10^-8 FLOW. Below 0.001 the chain refuses. */
 export const SPEND_FLOW = (left: bigint): OwnersAct => ({
