@@ -54,7 +54,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await Promise.all(opened.map(({ instance }) => heartbeat(instance.journal, instance.id, {})));
-  cycle = await openCycle(ann.instance.journal, ann.instance.id, 'test');
+  cycle = (await openCycle(ann.instance.journal, { instanceId: ann.instance.id, reason: 'test', source: 'postgres', resumes: false })).id;
 });
 
 const take = (makesVault = false): BrokenWallet => ({ ...untouched.shift()!, makesVault });
