@@ -23,6 +23,7 @@ export function createFundingSettler(instance: Instance): Settler {
       fee: fee?.amount ?? null,
       executionEffort: fee?.executionEffort ?? null,
     });
+    if (wallets === null) return true;
     statistics.transactionsSealed += 1;
     log.info({ txId: transaction.id, wallets, sealedHeight }, 'wallets funded');
     return true;

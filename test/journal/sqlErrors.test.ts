@@ -27,6 +27,8 @@ describe('what a statement threw', () => {
     ['deadlock_detected', '40P01', 'network', undefined],
     ['unique_violation', '23505', 'internal', undefined],
     ['syntax_error', '42601', 'internal', undefined],
+    ['a deposit after the balance was read', 'WS007', 'data', /next sweep/],
+    ['a user who is gone', 'WS010', 'data', /nothing to do/],
     ['a refused connection', 'ECONNREFUSED', 'network', /running Postgres/],
     ['a reset connection', 'ECONNRESET', 'network', /running Postgres/],
     ['an unknown host', 'ENOTFOUND', 'network', /running Postgres/],
@@ -44,6 +46,11 @@ describe('what a statement threw', () => {
     expect(error).toMatchObject({ kind, message: 'it failed', where: `postgres ${code}`, cause: thrown });
     if (mend === undefined) expect(error.mend).toBeUndefined();
     else expect(error.mend).toMatch(mend);
+  });
+
+  it('is said in plain words where two instances met in one account', () => {
+    const thrown = Object.assign(coded('23505', 'duplicate key value violates unique constraint "member_one_live_per_account"'), { constraint: 'member_one_live_per_account' });
+    expect(toJournalError(thrown)).toMatchObject({ kind: 'data', message: 'an account is a member of a transaction that is not sealed yet', where: 'postgres 23505', mend: expect.stringMatching(/next sweep/) as string, cause: thrown });
   });
 
   it.each([

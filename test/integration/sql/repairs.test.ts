@@ -10,6 +10,7 @@ import { readStatus } from '../../../src/journal/report.js';
 import { anyOutOfRotation, drawPayer, keyIndexesOf, leaseSlot, leaseWalletSlot, releaseSlot, removeIdleWalletSlots, setRotation, type Slot } from '../../../src/journal/slots.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
 import { recordTransaction, settleTransaction, type LiveTransaction, type TransactionRecord } from '../../../src/journal/transactions.js';
+import { until } from '../../support/daemonWorld.js';
 import { hex, startDatabase, type Database } from '../../support/database.js';
 import { FUNDER, journalSteps, type JournalSteps } from '../../support/journalWorld.js';
 
@@ -120,24 +121,29 @@ describe("a wallet's key as a slot", () => {
     expect(await removeIdleWalletSlots(database.journal)).toBe(1);
   });
 
-  test('that is leased, used and left with a live repair while others remove is there at the end, in any order', async () => {
-    const leave = async (): Promise<void> => {
-      const slot = await lease(ann);
-      if (slot === null) return;
-      await recordRepair(ann, slot);
-      await stopInstance(database.journal, ann, {});
-    };
-    for (let round = 0; round < 30; round += 1) {
-      await lease(ann);
-      await endLeases();
-      const remove = async () => {
-        for (let times = 0; times < 4; times += 1) await removeIdleWalletSlots(database.journal);
-      };
-      await Promise.all([remove(), leave(), remove()]);
-      expect(await walletSlots()).toHaveLength(1);
-      const [transaction] = await takeOverTransactions(database.journal, bob, []);
-      expect(await seal(bob, transaction!)).toBe(true);
-      expect(await walletSlots()).toEqual([]);
+  test('that is leased, used and left with a live repair between the look and the lock is not removed', async () => {
+    await lease(ann);
+    await endLeases();
+    // The remover's first look reads the clock for each row, and is held there.
+    const LOCK = 4711;
+    const [{ definition }] = (await database.asOwner<{ definition: string }>("select pg_get_functiondef('wallet_sync.remove_idle_wallet_slots'::regproc) as definition")) as [{ definition: string }];
+    await database.asOwner(
+      `create function public.held_clock() returns timestamptz language plpgsql volatile as 'begin perform pg_advisory_xact_lock_shared(${LOCK}); return pg_catalog.clock_timestamp(); end'`,
+    );
+    try {
+      await database.asOwner(definition.replaceAll('clock_timestamp()', 'public.held_clock()'));
+      const holder = await database.connect('postgres');
+      await holder.query('select pg_advisory_lock($1)', [LOCK]);
+      const removed = removeIdleWalletSlots(database.journal);
+      await until(10_000, async () => (await database.asOwner("select 1 from pg_locks where locktype = 'advisory' and objid = $1 and not granted", [LOCK])).length === 1);
+      const live = await repair(bob);
+      await stopInstance(database.journal, bob, {});
+      await holder.query('select pg_advisory_unlock($1)', [LOCK]);
+      expect(await removed).toBe(0);
+      expect(await takeOverTransactions(database.journal, ann, [])).toMatchObject([{ id: live.id }]);
+    } finally {
+      await database.asOwner(definition);
+      await database.asOwner('drop function public.held_clock()');
     }
   });
 
