@@ -8,6 +8,8 @@ import type { UserPage, UserSource } from './source.js';
 
 /** The Auth server is asked for no fewer: each page overlaps the one before by an eighth, and the server counts all users for each. */
 const SMALLEST_ASKED = 50;
+/** A question about one user is no listing: the next sweep asks again. */
+const QUESTION: Patience = { attempts: 3, firstMs: 250, capMs: 1_000 };
 /** Some 20 MB of JSON. Asked for only where so many users have one created_at. */
 const LARGEST_ASKED = 20_000;
 
@@ -44,7 +46,7 @@ export function createAdminUsers(options: { api: AdminApi; settings: Pick<Settin
         }
       }
     },
-    isGone: (id, signal) => ask(signal, () => api.isGone(id, signal)),
+    isGone: (id, signal) => persevere(() => api.isGone(id, signal), { signal, log, patience: QUESTION }),
   };
 }
 

@@ -26,8 +26,8 @@ export interface Walk {
 
 /** Answers in a row without anything new before the walk is given up: finding its place takes some 2 × log2 of the pages (20 at 1,000,000 users). */
 const MOST_IN_VAIN = 200;
-/** A page of fewer can't hold a row that was given, a new one, and a newer one that shows the new one's instant to be whole. */
-const SMALLEST_PAGE = 3;
+/** With fewer rows a page, there are places up to 1,500,000 that every page begins at: none holds a row before and one behind (20 rows: at 636,480). */
+const SMALLEST_PAGE = 25;
 /** So often a page that is shorter than it should be is put down to somebody who left between the count and the rows. */
 const SHORT_BY_CHANCE = 2;
 
@@ -53,7 +53,7 @@ export async function* oldestFirst<Row extends Listed>(ask: (page: number, size:
   let isStuck = false;
 
   for (let inVain = 0; inVain < MOST_IN_VAIN; inVain += 1) {
-    const window = chooseWindow(place, Math.max(1, size >> 3), size);
+    const window = chooseWindow(place, Math.max(3, size >> 3), size);
     const start = (window.page - 1) * window.size;
     const { rows, total } = await ask(window.page, window.size);
     refuseDisorder(rows);
