@@ -42,7 +42,7 @@ describe('a listing through the Auth server', () => {
   it('misses nobody who is there all the time while users sign up and are deleted between its requests', async () => {
     const random = createRandom(SEED);
     const there = new Set(await world.addUsers(1_100, { created_at: "now() - interval '1 day' + n * interval '1 second'" }));
-    world.before = async () => {
+    world.before = async (): Promise<Fate> => {
       if (random() < 0.8) await world.addUsers(Math.floor(random() * 5));
       const leaving = [...there].filter(() => random() < 0.003);
       if (random() < 0.05) leaving.push(...[...there].slice(0, 40));

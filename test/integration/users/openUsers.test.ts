@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Settings } from '../../../src/settings.js';
 import { openUsers } from '../../../src/users/openUsers.js';
-import { startUsersWorld, type UsersWorld } from './usersWorld.js';
+import { startUsersWorld, type Fate, type UsersWorld } from './usersWorld.js';
 
 let world: UsersWorld;
 beforeAll(async () => void (world = await startUsersWorld()));
@@ -51,9 +51,9 @@ describe('the source of users that is chosen by itself', () => {
 
   it('is Postgres also while users sign up between the counts, and while they are deleted', async () => {
     await world.addUsers(30);
-    world.before = async () => (await world.addUsers(3), 'pass');
+    world.before = async (): Promise<Fate> => (await world.addUsers(3), 'pass');
     expect((await open()).name).toBe('postgres');
-    world.before = async () => (await world.database.auth.query('delete from auth.users where id in (select id from auth.users limit 3)'), 'pass');
+    world.before = async (): Promise<Fate> => (await world.database.auth.query('delete from auth.users where id in (select id from auth.users limit 3)'), 'pass');
     expect((await open()).name).toBe('postgres');
   });
 
