@@ -5,9 +5,10 @@ module.exports = {
   forbidden: [
     rule('no-cycles', 'A cycle has no first file to read.', {}, { circular: true }),
     rule('no-orphans', 'A file that nothing reaches is dead.', { orphan: true, pathNot: ['\\.d\\.ts$', '\\.test\\.ts$', 'config\\.ts$', '^src/cli\\.ts$', '^dev/demo\\.ts$', '^dev/faultyDaemon\\.ts$'] }, {}),
-    rule('streams-know-no-work', 'Streams only say "look"; they know nothing of handlers, the chain or the journal.', { path: '^src/streams' }, { path: '^src/(handlers|flow|journal|http|commands)' }),
-    rule('flow-knows-no-users', 'flow speaks to the chain; it knows nothing of Supabase, the journal or the handlers.', { path: '^src/flow' }, { path: '^src/(streams|handlers|journal|http|commands)|@supabase|node_modules/pg' }),
-    rule('journal-knows-no-chain', 'The journal is the memory; handlers join it with the chain.', { path: '^src/journal' }, { path: '^src/(streams|handlers|flow|http|commands)' }),
+    rule('streams-know-no-work', 'Streams only say "look"; they know nothing of handlers, the chain or the journal.', { path: '^src/streams' }, { path: '^src/(handlers|flow|journal|users|http|commands)' }),
+    rule('flow-knows-no-users', 'flow speaks to the chain; it knows nothing of Supabase, the journal or the handlers.', { path: '^src/flow' }, { path: '^src/(streams|handlers|journal|users|http|commands)|@supabase|node_modules/pg' }),
+    rule('journal-knows-no-chain', 'The journal is the memory; handlers join it with the chain.', { path: '^src/journal' }, { path: '^src/(streams|handlers|flow|users|http|commands)' }),
+    rule('users-know-no-work', 'A source of users lists them; what is done with them is the handlers\' part.', { path: '^src/users' }, { path: '^src/(streams|handlers|flow|http|commands)' }),
     rule('handlers-know-no-streams', 'A handler is called by the reactor and looks at state; it never listens.', { path: '^src/handlers' }, { path: '^src/(streams|http|commands)' }),
     rule('only-the-reactor-joins', 'Only the reactor sees streams and handlers together.', { path: '^src/(?!reactor|streams|handlers)' }, { path: '^src/streams/(?!signal)' }),
     rule('product-needs-no-dev', 'Stand-ins and benchmarks are never part of the product.', { path: '^src' }, { path: '^(dev|bench|test)/' }),

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { toAppError } from './errors.js';
 
 const program = new Command('wallet-sync')
@@ -24,10 +24,29 @@ program
 program
   .command('status')
   .description('wallets by state, accounts, slots, instances')
-  .option('--failed', 'instead: what failed and waits for you, with what mends it', false)
-  .action(async (options: { failed: boolean }) =>
-    options.failed ? (await import('./commands/failures.js')).runFailures({ json: isJson() }) : (await import('./commands/status.js')).runStatus({ json: isJson() }),
-  );
+  .addOption(new Option('--failed', 'instead: what failed and waits for you, with what mends it').default(false).conflicts(['corrupted', 'orphaned']))
+  .addOption(new Option('--corrupted', 'instead: users whose wallet does not add up, and why').default(false).conflicts('orphaned'))
+  .addOption(new Option('--orphaned', 'instead: users who were deleted and whose wallet is kept').default(false))
+  .action(async (options: { failed: boolean; corrupted: boolean; orphaned: boolean }) => {
+    if (options.failed) return (await import('./commands/failures.js')).runFailures({ json: isJson() });
+    if (options.corrupted || options.orphaned) return (await import('./commands/usersInState.js')).runUsersInState(options.corrupted ? 'corrupted' : 'orphaned', { json: isJson() });
+    return (await import('./commands/status.js')).runStatus({ json: isJson() });
+  });
+const orphans = program
+  .command('orphans')
+  .description('users who were deleted and whose wallet is kept, and how many a sweep did not dare to mark')
+  .action(async () => (await import('./commands/orphans.js')).runOrphans({ json: isJson() }));
+orphans
+  .command('accept')
+  .description('let the next sweep mark as many as the last one refused')
+  .addHelpText(
+    'after',
+    `
+A sweep that finds more than 1 % of the users (and at least 5) gone from auth.users
+marks none of them: a wrong or restored database is likelier than so many
+deletions. This allows as many as it refused, once, within a day.`,
+  )
+  .action(async () => (await import('./commands/orphans.js')).runOrphansAccept({ json: isJson() }));
 program
   .command('reconcile')
   .option('--dry-run', 'only look: every finding, and what a sweep would send and cost', false)

@@ -31,6 +31,7 @@ const WRONG = {
   WALLET_ENCRYPTION_KEY: 'wr0ng-value',
   PROVISION: 'wr0ng-value',
   ASSIGN: 'wr0ng-value',
+  USER_SOURCE: 'wr0ng-value',
   SYNC_INTERVAL: 'wr0ng-value',
   BACKLOG_POLL: '0',
   POOL_SIZE: '1.5',
@@ -68,7 +69,7 @@ describe('what is missing or wrong', () => {
   it('is listed in one message when every setting is wrong at once', () => {
     const message = messageFor(WRONG);
     expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
-    expect(message).toMatch(/^25 settings are missing or wrong:\n/);
+    expect(message).toMatch(/^26 settings are missing or wrong:\n/);
   });
 
   it('is listed together when some are missing and others wrong', () => {
@@ -282,6 +283,7 @@ describe('what is set', () => {
   it.each([
     ['PROVISION', ['all', 'confirmed', 'non-anonymous'], 'PROVISION must be all, confirmed or non-anonymous'],
     ['ASSIGN', ['daemon', 'trigger'], 'ASSIGN must be daemon or trigger'],
+    ['USER_SOURCE', ['postgres', 'admin-api'], 'USER_SOURCE must be postgres or admin-api'],
   ] as const)('%s is one of %j', (name, values, message) => {
     for (const value of values) expect(read({ [name]: value })[name]).toBe(value);
     expect(messageFor({ [name]: 'some' })).toContain(message);

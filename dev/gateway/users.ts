@@ -5,8 +5,8 @@ import { z } from 'zod';
 const NO_INSTANCE = '00000000-0000-0000-0000-000000000000';
 const AUDIENCE = 'authenticated';
 
-/** Go's RFC 3339 with microseconds, as the real server prints times. */
-const time = (column: string): string => `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as ${column}`;
+/** Go's RFC 3339 with microseconds, as the real server prints times: without trailing zeros, and without a fraction where it is 0. */
+const time = (column: string): string => `rtrim(rtrim(to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z' as ${column}`;
 
 const COLUMNS = [
   'id', 'aud', 'role', 'email', 'phone', 'is_anonymous', 'raw_app_meta_data', 'raw_user_meta_data',

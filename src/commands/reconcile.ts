@@ -19,7 +19,7 @@ import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { oneUser } from '../users/oneUser.js';
 import { openUsers } from '../users/openUsers.js';
-import type { UserSource } from '../users/userSource.js';
+import type { UserSource } from '../users/source.js';
 import { within } from '../waiting.js';
 import { cycleToText, estimateToText, findingToText } from './cycleText.js';
 import { withInstance } from './openInstance.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { queryRows, type Db } from '../journal/pool.js';
-import type { UserSource } from './userSource.js';
+import type { UserSource } from './source.js';
 
 /** A source of one user. Its pages throw `data` where there is no such user who may have a wallet. */
 export function oneUser(journal: Db, id: string): UserSource {

@@ -2,7 +2,7 @@ import { MAX_DEPOSITS_PER_TRANSACTION } from '../../flow/fundWallets.js';
 import { COUNTER_NAMES, type Counters } from '../../journal/cycles.js';
 import { averageFees } from '../../journal/fees.js';
 import { sharedAddresses, type Corruption } from '../../journal/sweepPages.js';
-import type { UserSource } from '../../users/userSource.js';
+import type { UserSource } from '../../users/source.js';
 import type { Instance } from '../instance.js';
 import type { Finding } from './digest.js';
 import { inOrder } from './inOrder.js';

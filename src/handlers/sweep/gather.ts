@@ -18,7 +18,7 @@ export function createGather<Q, A>(size: () => number, work: (questions: readonl
     readonly resolve: (answer: A) => void;
     readonly reject: (error: unknown) => void;
   }
-  let waiting: Asked[] = [];
+  const waiting: Asked[] = [];
   let underWay = 0;
   let draining = false;
 

@@ -3,7 +3,7 @@ import type { WalletToCheck } from '../../flow/checkWallets.js';
 import { readApart } from '../../journal/apart.js';
 import type { Tally } from '../../journal/cycles.js';
 import { readWallets, type Corruption, type WalletRow } from '../../journal/sweepPages.js';
-import type { UserPage } from '../../users/userSource.js';
+import type { UserPage } from '../../users/source.js';
 import type { Instance } from '../instance.js';
 import { checkBatch, type Check } from './checkBatch.js';
 import { digest, type Digest } from './digest.js';

@@ -1,11 +1,11 @@
-import { toAppError } from '../../errors.js';
 import { adoptWallets, makeWallets, markAllCorrupted, sharedAddresses, unmarkCorrupted } from '../../journal/sweepPages.js';
 import { endApart, setApart } from '../../journal/apart.js';
 import { endCycle, openCycle, readCycle, saveStep, type Cycle, type Stage } from '../../journal/cycles.js';
 import { pruneJournal } from '../../journal/prune.js';
 import { restoreWallets } from '../../journal/users.js';
-import type { UserPage, UserSource } from '../../users/userSource.js';
+import type { UserPage, UserSource } from '../../users/source.js';
 import { checkFunders } from '../checkFunders.js';
+import { markOrphans } from '../markOrphans.js';
 import type { TransactionFollower } from '../followTransactions.js';
 import type { Instance } from '../instance.js';
 import { watchGivenUp } from '../watchGivenUp.js';
@@ -111,7 +111,9 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
   await timed('funding_check', () => mender.finish());
 
   let setAside = 0;
+  let orphans = { marked: 0, refused: 0 };
   if (options.isWhole ?? true) {
+    orphans = await markOrphans(instance, users, step, signal);
     await pruneJournal(journal);
     setAside = await timed('blockchain_state_check', () => checkPool(instance, { size, signal, step, patience }));
     await checkFunders(instance, signal);
@@ -125,7 +127,7 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
   });
   const ended = await readCycle(journal, cycle.id);
   instance.statistics.sweeps += 1;
-  log.info({ ...ended, restored, setAside, durationMs: Date.now() - ended.started_at.getTime() }, 'sweep done');
+  log.info({ ...ended, restored, setAside, orphans, durationMs: Date.now() - ended.started_at.getTime() }, 'sweep done');
   return ended;
 }
 

@@ -24,7 +24,7 @@ import { takeOverTransactions } from '../../../src/journal/takeOver.js';
 import type { Log } from '../../../src/log.js';
 import type { Vault } from '../../../src/secrets.js';
 import type { Settings } from '../../../src/settings.js';
-import { openUsers } from '../../../src/users/openUsers.js';
+import { createPostgresUsers } from '../../../src/users/postgresUsers.js';
 import { breakInJournal, breakInNode } from './breakIn.js';
 import { createBreakpoint, type Breakpoint } from './breakpoint.js';
 
@@ -120,7 +120,7 @@ export function createProcess(options: ProcessOptions): Process {
     beat,
     tend: () => tend(instance, { follower, signal: NOBODY, lookAgain: () => undefined, topUp: () => undefined }),
     sweep: () =>
-      sweep(instance, { reason: 'property test', resumes: true, signal: NOBODY, follower, openUsers: () => openUsers({ journal, settings: options.settings, log: options.log }), size: scriptSize, patience: IMPATIENCE }),
+      sweep(instance, { reason: 'property test', resumes: true, signal: NOBODY, follower, openUsers: () => Promise.resolve(createPostgresUsers({ journal, settings: options.settings })), size: scriptSize, patience: IMPATIENCE }),
     check,
     async fund() {
       if (needy.length === 0) await check();

@@ -1,0 +1,155 @@
+import { GoTrueAdminApi } from '@supabase/supabase-js';
+import { z } from 'zod';
+import { AppError, toAppError } from '../errors.js';
+import type { Settings } from '../settings.js';
+
+export interface AdminApiOptions {
+  readonly settings: Pick<Settings, 'SUPABASE_URL' | 'SUPABASE_SERVICE_ROLE_KEY'>;
+  /** How long one request may take, its answer's last byte included, in milliseconds. Default 30,000. */
+  readonly requestTimeoutMs?: number;
+}
+
+const userShape = z.object({
+  id: z.guid(),
+  email: z.string().nullish(),
+  created_at: z.string(),
+  email_confirmed_at: z.string().nullish(),
+  phone_confirmed_at: z.string().nullish(),
+  deleted_at: z.string().nullish(),
+  is_anonymous: z.boolean().nullish(),
+});
+const listShape = z.object({ users: z.array(userShape), total: z.number().int().nonnegative() });
+
+export type AuthUser = z.output<typeof userShape>;
+
+/** What the listing needs of the Auth server's admin API. Every failure is thrown as an AppError: `network` and `rate-limit` pass. */
+export interface AdminApi {
+  /** One page, counted from 1, the newest users first, soft-deleted ones too. `total`: all users, by the server's count of a moment before. */
+  list(page: number, perPage: number, signal: AbortSignal): Promise<z.output<typeof listShape>>;
+  /** Whether the server says that it knows no such user. */
+  isGone(id: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/**
+ * Speaks to the Auth server through supabase-js. That reports neither Retry-After nor a body that was cut short, and prints a request that failed
+ * to the console, so each call is given a `fetch` of its own, which notes what went wrong.
+ */
+export function createAdminApi({ settings, requestTimeoutMs = 30_000 }: AdminApiOptions): AdminApi {
+  const key = settings.SUPABASE_SERVICE_ROLE_KEY;
+  const url = new URL('auth/v1', settings.SUPABASE_URL.replace(/\/*$/, '/')).href;
+
+  async function call<T>(signal: AbortSignal, work: (api: GoTrueAdminApi) => Promise<T>): Promise<T> {
+    let fault: AppError | null = null;
+    const fetchOnce: typeof fetch = async (input, init) => {
+      try {
+        return await fetchWhole(input, { ...init, signal }, requestTimeoutMs);
+      } catch (thrown) {
+        fault = toAppError(thrown);
+        return Response.json({}, { status: 503 });
+      }
+    };
+    const api = new GoTrueAdminApi({ url, headers: { apikey: key, authorization: `Bearer ${key}` }, fetch: fetchOnce });
+    const noted = (): AppError | null => fault;
+    try {
+      const result = await work(api);
+      signal.throwIfAborted();
+      const failure = noted();
+      if (failure !== null) throw failure;
+      return result;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      // What supabase-js makes of an answer that it doesn't understand is no AppError.
+      throw thrown instanceof AppError ? thrown : (noted() ?? new AppError('data', `its answer is not understood: ${toAppError(thrown).message}`, { where: 'Auth server', cause: thrown }));
+    }
+  }
+
+  return {
+    async list(page, perPage, signal) {
+      const { data, error } = await call(signal, (api) => api.listUsers({ page, perPage }));
+      const parsed = listShape.safeParse(data);
+      if (error === null && parsed.success) {
+        // Or the first user of all signed up between the count and the list: asked again, it is there.
+        if (parsed.data.total === 0 && parsed.data.users.length > 0) throw new AppError('network', 'its answer names no total (X-Total-Count and Link)', { where: 'Auth server' });
+        return parsed.data;
+      }
+      const why = error?.message ?? parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).slice(0, 3).join('; ');
+      throw new AppError('data', `its list of users has another shape: ${why ?? 'unknown'}`, { where: 'Auth server' });
+    },
+    async isGone(id, signal) {
+      try {
+        const { data, error } = await call(signal, (api) => api.getUserById(id));
+        if (error === null && data.user?.id === id) return false;
+        throw new AppError('data', 'its answer about a user is about none', { where: 'Auth server' });
+      } catch (thrown) {
+        // A gateway's own 404, as of a wrong path, says nothing about a user.
+        if (thrown instanceof AppError && thrown.cause instanceof NoSuchUser) return true;
+        throw thrown;
+      }
+    },
+  };
+}
+
+class NoSuchUser extends Error {}
+
+/** One request and its whole answer. Throws an AppError for each answer that is no success, and for none. */
+async function fetchWhole(input: string | URL | Request, init: RequestInit & { signal: AbortSignal }, timeoutMs: number): Promise<Response> {
+  const limit = new AbortController();
+  const stop = (): void => limit.abort();
+  const timer = setTimeout(stop, timeoutMs);
+  init.signal.addEventListener('abort', stop);
+  try {
+    if (init.signal.aborted) stop();
+    const response = await fetch(input, { ...init, signal: limit.signal });
+    const body = await response.text();
+    if (!response.ok) throw toRefusal(response, body);
+    if (!isJson(body)) throw new AppError('network', 'its answer was cut short, or is no JSON', { where: 'Auth server' });
+    return new Response(body, { status: response.status, headers: response.headers });
+  } catch (thrown) {
+    if (thrown instanceof AppError) throw thrown;
+    const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1_000} s` : reasonOf(thrown);
+    throw new AppError('network', reason, { where: 'Auth server', cause: thrown, mend: 'check SUPABASE_URL, and that the project is not paused' });
+  } finally {
+    clearTimeout(timer);
+    init.signal.removeEventListener('abort', stop);
+  }
+}
+
+const refusalShape = z.object({ error_code: z.string().optional(), code: z.union([z.string(), z.number()]).optional(), msg: z.string().optional(), message: z.string().optional() });
+
+/** 429 and what a server or gateway says when it is overloaded pass; a refused key doesn't. */
+function toRefusal(response: Response, body: string): AppError {
+  const said = refusalShape.safeParse(isJson(body) ? JSON.parse(body) : {}).data ?? {};
+  const code = said.error_code ?? (typeof said.code === 'string' ? said.code : undefined);
+  const message = `${response.status}${code === undefined ? '' : ` ${code}`}: ${(said.msg ?? said.message ?? response.statusText).slice(0, 200)}`;
+  const details = { where: 'Auth server', ...retryAfterOf(response) };
+  if (response.status === 429) return new AppError('rate-limit', message, details);
+  if (response.status === 401 || response.status === 403) {
+    return new AppError('usage', message, { where: 'SUPABASE_SERVICE_ROLE_KEY', mend: "set it to the service role key (secret) of the project that SUPABASE_URL names; the anon key won't do" });
+  }
+  if (response.status === 404 && code === 'user_not_found') return new AppError('data', message, { ...details, cause: new NoSuchUser() });
+  if (response.status >= 500 || response.status === 408) return new AppError('network', message, details);
+  return new AppError('data', message, { ...details, mend: 'check SUPABASE_URL: it must be the URL of the project alone' });
+}
+
+/** Retry-After is a number of seconds, or a date. */
+function retryAfterOf(response: Response): { retryAfterMs?: number } {
+  const text = response.headers.get('retry-after');
+  if (text === null) return {};
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) && ms > 0 ? { retryAfterMs: ms } : {};
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** fetch says "fetch failed" and keeps the reason as its cause. */
+function reasonOf(thrown: unknown): string {
+  const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
+  return toAppError(cause ?? thrown).message || 'the connection failed';
+}
