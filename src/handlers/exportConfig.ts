@@ -7,8 +7,7 @@ import { compareFlowProduction, mergeFlowProduction } from '../files/flowProduct
 import { prepareFolder } from '../files/keyFiles.js';
 import type { EntrySource, FileAccount, Merged } from '../files/mergeEntries.js';
 import { accountsByUser, assignmentsAfter, EXPORT_START, exportEnd, exportStart, type ExportCursor } from '../journal/exports.js';
-import { createKeyFiles } from './exportKeys.js';
-import type { Instance } from './instance.js';
+import { createKeyFiles, type ExportInstance } from './exportKeys.js';
 
 /** Accounts read at once: 2,000 of them are half a megabyte. */
 const PAGE = 2_000;
@@ -45,7 +44,7 @@ export interface ConfigExportOptions {
  * sees what any instance has given. One writer a folder; who doesn't hold its lock tries again at each call. Nothing of the accounts is kept in memory:
  * once after taking the lock all are compared with the files, from then on only what is new is read, and a write merges file and journal as streams.
  */
-export function createConfigExport(instance: Instance, options: ConfigExportOptions = {}): ConfigExport {
+export function createConfigExport(instance: ExportInstance, options: ConfigExportOptions = {}): ConfigExport {
   const { settings, journal, log } = instance;
   const folder = settings.ACCOUNTS_DIR;
   const path = join(folder, 'flow-production.json');
@@ -63,8 +62,6 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
   let isClosing = false;
   /** The time to close is over: what is under way ends without an effect. */
   let isOver = false;
-  /** Whether a stop left something for the next start. */
-  let isBehind = false;
   let failures = 0;
   let reported = '';
   let retryAt = 0;
@@ -87,7 +84,7 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
   }
 
   /** The folder's lock, and what the files lack. False where another holds it. */
-  const open = async (): Promise<boolean> => {
+  const open = async (mustWrite: boolean): Promise<boolean> => {
     if (lock === null || lock.isLost()) {
       isCompared = false;
       await prepareFolder(folder);
@@ -95,7 +92,8 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
       lock = await lockFolder(folder, options.lockStaleMs ?? LOCK_STALE_MS, (reason) => log.warn({ path: folder, reason }, 'configuration lock lost'));
       if (lock === null) return false;
     }
-    if (!isCompared) await compare();
+    // Nobody tells when somebody takes the file away.
+    if (!isCompared || (mustWrite && entries > 0 && !existsSync(path))) await compare();
     return true;
   };
 
@@ -107,7 +105,6 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
     let doubted: string[] = [];
     async function* pages(): AsyncGenerator<FileAccount[]> {
       for await (const page of accounts()) {
-        if (isClosing) throw new Stopped();
         const missing = names === null ? [] : page.filter(({ authId }) => !names.has(authId)).map(({ authId }) => authId);
         await pass(missing.length);
         await keys.ensure(missing);
@@ -153,10 +150,7 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
       for (const { assignment, authId } of fresh) taken.set(assignment, authId);
       place = page.at(-1)?.assignment ?? place;
       if (page.length < PAGE) break;
-      if (isClosing) {
-        isBehind = true;
-        break;
-      }
+      if (isOver) throw new Stopped();
     }
     cursor = { ...start, place };
   };
@@ -182,11 +176,9 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
 
   const follow = async (mustWrite: boolean): Promise<void> => {
     if (isOver || (!mustWrite && instance.now() < retryAt)) return;
-    if (!(await open())) return;
+    if (!(await open(mustWrite))) return;
     await takeNew();
-    const isDue = pending > 0 && (mustWrite || pending >= Math.max(1, (entries + pending) * PENDING_SHARE));
-    // Nobody tells when somebody takes the file away: looked at when all else is written.
-    if (isDue || (mustWrite && entries > 0 && !existsSync(path))) await write();
+    if (pending > 0 && (mustWrite || pending >= Math.max(1, (entries + pending) * PENDING_SHARE))) await write();
   };
 
   /** One at a time, in order. A failure is reported and leaves the files as they were. */
@@ -202,7 +194,7 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
   };
   /** Told once for each cause: it is tried again every few seconds. */
   const fail = (thrown: unknown): void => {
-    if (thrown instanceof Stopped) return void (isBehind = true);
+    if (thrown instanceof Stopped) return;
     const error = toAppError(thrown);
     failures += 1;
     retryAt = instance.now() + Math.min(RETRY_CAP_MS, RETRY_MS * 2 ** Math.min(failures - 1, 10));
@@ -221,7 +213,7 @@ export function createConfigExport(instance: Instance, options: ConfigExportOpti
       const isDone = await Promise.race([last.then(() => true), pause(CLOSING_MS, false, { ref: false })]);
       clearTimeout(quiet);
       isOver = true;
-      if (!isDone || isBehind || pending > 0) log.warn({ path, pending, mend: 'nothing is lost: the next start writes it' }, 'configuration file is behind');
+      if (!isDone || pending > 0) log.warn({ path, pending, mend: 'nothing is lost: the next start writes it' }, 'configuration file is behind');
       // Who may still be writing keeps the lock; the process's end gives it back.
       if (isDone) await lock?.release();
     },

@@ -5,6 +5,7 @@ import { hasKeyFile, holdsKey, placeKeyFile } from '../files/keyFiles.js';
 import { readKeyNames, type KeyNames } from '../files/keyNames.js';
 import { syncFolder } from '../files/writePartial.js';
 import { keysOf } from '../journal/exports.js';
+import type { Settings } from '../settings.js';
 import type { Instance } from './instance.js';
 
 /** Keys asked for at once. */
@@ -13,6 +14,9 @@ const BATCH = 500;
 const WRITERS = 4;
 /** Of keys that don't open, so many are remembered as told. */
 const TOLD = 1_000;
+
+/** What the files are made from. */
+export type ExportInstance = Pick<Instance, 'journal' | 'vault' | 'log' | 'faultPoints' | 'now'> & { readonly settings: Pick<Settings, 'ACCOUNTS_DIR' | 'pkeyFiles'> };
 
 /** The key files, pkeys/<auth_id>.pkey. */
 export interface KeyFiles {
@@ -25,7 +29,7 @@ export interface KeyFiles {
 }
 
 /** A key that does not open is reported and left out: one broken row must not hold up the others. Throws the system's error. */
-export function createKeyFiles(instance: Instance): KeyFiles {
+export function createKeyFiles(instance: ExportInstance): KeyFiles {
   const { settings, journal, vault, log } = instance;
   const folder = join(settings.ACCOUNTS_DIR, 'pkeys');
   if (!settings.pkeyFiles) return { ensure: () => Promise.resolve(), has: () => true, names: () => Promise.resolve(null) };
