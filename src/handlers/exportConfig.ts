@@ -214,8 +214,9 @@ export function createConfigExport(instance: ExportInstance, options: ConfigExpo
       clearTimeout(quiet);
       isOver = true;
       if (!isDone || pending > 0) log.warn({ path, pending, mend: 'nothing is lost: the next start writes it' }, 'configuration file is behind');
-      // Who may still be writing keeps the lock; the process's end gives it back.
+      // Who may still be writing keeps the lock until that ends; so does the process's end.
       if (isDone) await lock?.release();
+      else void last.then(() => lock?.release());
     },
   };
 }

@@ -4,7 +4,7 @@ import { toAppError } from '../errors.js';
 import { hasKeyFile, holdsKey, placeKeyFile } from '../files/keyFiles.js';
 import { readKeyNames, type KeyNames } from '../files/keyNames.js';
 import { syncFolder } from '../files/writePartial.js';
-import { keysOf } from '../journal/exports.js';
+import { keysOf, type SealedKey } from '../journal/exports.js';
 import type { Settings } from '../settings.js';
 import type { Instance } from './instance.js';
 
@@ -48,17 +48,22 @@ export function createKeyFiles(instance: ExportInstance): KeyFiles {
   };
   const ensureBatch = async (authIds: readonly string[]): Promise<void> => {
     let placed = 0;
-    await Promise.all(
-      (await keysOf(journal, authIds)).map(({ authId, encryptedPrivateKey, publicKey }) =>
-        limit(async () => {
-          const privateKey = open(authId, encryptedPrivateKey, publicKey);
-          if (privateKey === null || (await holdsKey(folder, authId, privateKey))) return;
-          await placeKeyFile(folder, authId, privateKey);
-          placed += 1;
-        }),
-      ),
-    );
+    const failures: unknown[] = [];
+    const ensureOne = async ({ authId, encryptedPrivateKey, publicKey }: SealedKey): Promise<void> => {
+      if (failures.length > 0) return;
+      try {
+        const privateKey = open(authId, encryptedPrivateKey, publicKey);
+        if (privateKey === null || (await holdsKey(folder, authId, privateKey))) return;
+        await placeKeyFile(folder, authId, privateKey);
+        placed += 1;
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    // Each ends before the first failure is thrown: nothing is written any more by then.
+    await Promise.all((await keysOf(journal, authIds)).map((key) => limit(ensureOne, key)));
     if (placed > 0) await syncFolder(folder);
+    if (failures.length > 0) throw failures[0];
   };
 
   return {

@@ -18,6 +18,7 @@ export function createCrashingFiles() {
   let isCrash = false;
   let unsynced = new Set<string>();
   let renamedUnsynced: string[] = [];
+  let isFull: (path: string) => boolean = () => false;
   const names: string[] = [];
 
   /** Counts one call. `torn` is what may have happened of it when the process died in it. */
@@ -44,6 +45,10 @@ export function createCrashingFiles() {
           }
           await count(String(property), tornWrite(property, args, call));
           if (isWritten.has(property)) unsynced.add(path);
+          if (isWritten.has(property) && isFull(path)) {
+            await tornWrite(property, args, call)?.();
+            throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+          }
           const result = await call(...args);
           if (property === 'sync') unsynced.delete(path);
           return result;
@@ -72,6 +77,10 @@ export function createCrashingFiles() {
       this.reset();
       failAt = call;
       isCrash = true;
+    },
+    /** There is no space for these files: half of a write arrives and the rest is refused. */
+    fillDisk(isFullFor: (path: string) => boolean): void {
+      isFull = isFullFor;
     },
     /** How many calls were made since the last reset. */
     calls: () => step,
