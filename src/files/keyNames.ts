@@ -32,7 +32,7 @@ export async function readKeyNames(folder: string): Promise<KeyNames> {
   return {
     count,
     has(authId) {
-      const wanted = digestOf(authId, authId.length);
+      const wanted = digestOf(authId);
       let low = 0;
       let high = count;
       while (low < high) {
@@ -46,7 +46,7 @@ export async function readKeyNames(folder: string): Promise<KeyNames> {
 }
 
 /** 53 bits of the first `length` characters: what a number holds exactly. Two products with odd factors, mixed after each character. */
-function digestOf(text: string, length: number): number {
+export function digestOf(text: string, length = text.length): number {
   let high = length;
   let low = ~length;
   for (let index = 0; index < length; index += 1) {

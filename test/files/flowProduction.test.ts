@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { toEntry } from '../../src/files/entry.js';
 import { compareFlowProduction, mergeFlowProduction } from '../../src/files/flowProduction.js';
 import type { FileAccount, Merged } from '../../src/files/mergeEntries.js';
-import { account, accountsUpTo, sourceOf, userId } from './accounts.js';
+import { account, accountsUpTo, sourceOf } from './accounts.js';
 import { modeOf, useFolder, whileReadOnly } from './folder.js';
 
 const files = await vi.hoisted(async () => (await import('./crashingFiles.js')).createCrashingFiles());

@@ -2,14 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { createConfigExport, type ConfigExport } from '../../src/handlers/exportConfig.js';
-import { packagePath } from '../../src/packagePath.js';
-import { modeOf, whileReadOnly } from '../files/folder.js';
-import { until } from '../support/daemonWorld.js';
-import { startDatabase, type Database } from '../support/database.js';
-import { createExportWorld, type ExportWorld, type Given, type LogLine } from '../support/exportWorld.js';
+import { createConfigExport, type ConfigExport } from '../../../src/handlers/exportConfig.js';
+import { packagePath } from '../../../src/packagePath.js';
+import { modeOf, whileReadOnly } from '../../files/folder.js';
+import { until } from '../../support/daemonWorld.js';
+import { startDatabase, type Database } from '../../support/database.js';
+import { createExportWorld, type ExportWorld, type Given, type LogLine } from '../../support/exportWorld.js';
 
-const disk = await vi.hoisted(async () => (await import('../files/crashingFiles.js')).createCrashingFiles());
+const disk = await vi.hoisted(async () => (await import('../../files/crashingFiles.js')).createCrashingFiles());
 vi.mock('node:fs/promises', async (original) => disk.wrap(await original()));
 
 let database: Database;

@@ -1,10 +1,10 @@
 import { readFileSync, readdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createConfigExport, type ConfigExport, type ConfigExportOptions } from '../../src/handlers/exportConfig.js';
-import { toEntry } from '../../src/files/entry.js';
-import { startDatabase, type Database } from '../support/database.js';
-import { until } from '../support/daemonWorld.js';
-import { createExportWorld, noteStatements, type ExportWorld, type Given, type LogLine } from '../support/exportWorld.js';
+import { createConfigExport, type ConfigExport, type ConfigExportOptions } from '../../../src/handlers/exportConfig.js';
+import { toEntry } from '../../../src/files/entry.js';
+import { startDatabase, type Database } from '../../support/database.js';
+import { until } from '../../support/daemonWorld.js';
+import { createExportWorld, noteStatements, type ExportWorld, type Given, type LogLine } from '../../support/exportWorld.js';
 
 let database: Database;
 let world: ExportWorld;
@@ -207,8 +207,7 @@ describe('what is found in the folder', () => {
     await start().close();
     writeFileSync(world.in('pkeys', `${one.authId}.pkey`), 'another key');
     writeFileSync(world.in('pkeys', `${two.authId}.pkey`), 'another key');
-    const { [two.authId]: _, ...accounts } = world.accounts();
-    writeFileSync(world.in('flow-production.json'), JSON.stringify({ accounts: { ...accounts, [one.authId]: { address: '0x01' } } }));
+    writeFileSync(world.in('flow-production.json'), JSON.stringify({ accounts: { [one.authId]: { address: '0x01' } } }));
     await start().follow();
     expect(world.accounts()).toEqual(Object.fromEntries([one, two].map(({ authId, address }) => [authId, toEntry(authId, address)])));
     expect([keyOf(one.authId), keyOf(two.authId)]).toEqual([one.privateKey, two.privateKey]);

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { packagePath } from '../../src/packagePath.js';
-import { account } from './accounts.js';
-import { modeOf, useFolder } from './folder.js';
+import { packagePath } from '../../../src/packagePath.js';
+import { account } from '../../files/accounts.js';
+import { modeOf, useFolder } from '../../files/folder.js';
 
 const folder = useFolder();
 const FIRST = 5_000;
@@ -21,7 +21,7 @@ function createRandom(seed: number): () => number {
 
 /** Kills a writer after so many of its signs. Returns what it complained of. */
 async function killAfter(signs: number, path: string, first: number): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', packagePath('test', 'files', 'endlessWriter.ts'), path, String(first)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', packagePath('test', 'integration', 'files', 'endlessWriter.ts'), path, String(first)], { stdio: ['ignore', 'pipe', 'pipe'] });
   let seen = 0;
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));

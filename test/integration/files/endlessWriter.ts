@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
-import { mergeFlowProduction } from '../../src/files/flowProduction.js';
-import { accountsUpTo, sourceOf } from './accounts.js';
+import { mergeFlowProduction } from '../../../src/files/flowProduction.js';
+import { accountsUpTo, sourceOf } from '../../files/accounts.js';
 
 /** A process that adds one account after the other to a file, until it is killed: `endlessWriter.ts PATH FIRST`. Shows a dot for each 500 accounts that it has handed on. */
 const [path = '', first = '0'] = process.argv.slice(2);
