@@ -194,7 +194,7 @@ export function createConfigExport(instance: ExportInstance, options: ConfigExpo
   };
   /** Told once for each cause: it is tried again every few seconds. */
   const fail = (thrown: unknown): void => {
-    if (thrown instanceof Stopped) return;
+    if (isOver || thrown instanceof Stopped) return;
     const error = toAppError(thrown);
     failures += 1;
     retryAt = instance.now() + Math.min(RETRY_CAP_MS, RETRY_MS * 2 ** Math.min(failures - 1, 10));
