@@ -11,6 +11,7 @@
  * - `funds`: the payer cannot pay.
  * - `data`: a stored or received value breaks its contract.
  * - `chain-state`: the chain executed and refused for another reason.
+ * - `files`: the file system refused (space, permissions, a place that is none).
  * - `internal`: anything else, a fault of this program until shown otherwise.
  */
 export type ErrorKind =
@@ -23,6 +24,7 @@ export type ErrorKind =
   | 'funds'
   | 'data'
   | 'chain-state'
+  | 'files'
   | 'internal';
 
 export interface AppErrorDetails {
@@ -63,9 +65,12 @@ export class AppError extends Error {
   }
 }
 
-/** Whatever was thrown, as an AppError; what is not one already becomes `internal`. */
+/** Whatever was thrown, as an AppError: the file system's errors become `files`, whatever else is not one already `internal`. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
+  if (thrown instanceof Error && isFileError(thrown)) {
+    return new AppError('files', thrown.message, { ...(thrown.path === undefined ? {} : { where: thrown.path }), mend: FILE_MENDS[thrown.code] ?? '', cause: thrown });
+  }
   if (thrown instanceof Error) return new AppError('internal', thrown.message, { cause: thrown });
   return new AppError('internal', describe(thrown));
 }
@@ -78,4 +83,34 @@ function describe(thrown: unknown): string {
   } catch {
     return 'something that cannot be shown was thrown';
   }
+}
+
+/** What mends each refusal of the file system. */
+const FILE_MENDS: Readonly<Record<string, string>> = {
+  ENOSPC: 'free space on the disk (df -h, df -i); it is tried again by itself',
+  EDQUOT: 'free space or raise the quota of the user the daemon runs as; it is tried again by itself',
+  EACCES: 'let the user the daemon runs as write there (chown, chmod); it is tried again by itself',
+  EPERM: 'let the user the daemon runs as write there (chown, chmod, chattr); it is tried again by itself',
+  EROFS: 'mount the file system for writing, or choose a place on another one',
+  EIO: 'look at the disk: it does not read or write (dmesg)',
+  ENOENT: 'make what is missing, or name a place that is there',
+  ENOTDIR: 'remove what stands where a folder is expected, or choose another place',
+  EISDIR: 'remove the folder that stands where a file is expected, or choose another place',
+  EEXIST: 'remove what stands there, or choose another place',
+  ENOTEMPTY: 'remove what stands there, or choose another place',
+  ELOOP: 'remove the link: links are not followed there',
+  EMFILE: 'let the process open more files (ulimit -n)',
+  ENFILE: 'let the system open more files (fs.file-max)',
+  EFBIG: 'let the process write larger files (ulimit -f), or choose another file system',
+  ENAMETOOLONG: 'choose a place with a shorter name',
+  EXDEV: 'keep the folder on one file system',
+  EBUSY: 'end what uses the file',
+  ESTALE: 'mount the network file system anew',
+};
+
+/** Sockets and processes have some of these codes too: EACCES of a port, ENOENT of a program. */
+const FILE_CALLS: ReadonlySet<unknown> = new Set(['open', 'read', 'write', 'writev', 'close', 'fsync', 'fdatasync', 'ftruncate', 'rename', 'mkdir', 'rmdir', 'rm', 'unlink', 'link', 'symlink', 'readlink', 'stat', 'lstat', 'fstat', 'access', 'chmod', 'fchmod', 'scandir', 'opendir', 'copyfile', 'utime', 'realpath']);
+
+function isFileError(error: Error & { code?: unknown; syscall?: unknown; path?: unknown }): error is Error & { code: string; path?: string } {
+  return typeof error.code === 'string' && Object.hasOwn(FILE_MENDS, error.code) && FILE_CALLS.has(error.syscall) && (error.path === undefined || typeof error.path === 'string');
 }

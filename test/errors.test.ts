@@ -1,6 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError, toAppError } from '../src/errors.js';
+
+const thrownBy = (act: () => unknown): unknown => {
+  try {
+    return act();
+  } catch (error) {
+    return error;
+  }
+};
 
 describe('an AppError', () => {
   it('explains what is wrong, where, and what mends it', () => {
@@ -36,6 +47,33 @@ describe('whatever was thrown', () => {
   it('becomes internal with its cause when it is another Error', () => {
     const error = new TypeError('x is not a function');
     expect(toAppError(error)).toMatchObject({ kind: 'internal', message: 'x is not a function', cause: error });
+  });
+
+  it('becomes files, with place and mend, where the file system refused', () => {
+    const missing = join(tmpdir(), 'not', 'there');
+    const error = thrownBy(() => readFileSync(missing));
+    expect(toAppError(error)).toMatchObject({ kind: 'files', where: missing, message: expect.stringContaining('ENOENT') as string, mend: expect.stringContaining('missing') as string, cause: error });
+    expect(toAppError(thrownBy(() => readFileSync(tmpdir())))).toMatchObject({ kind: 'files', where: undefined, mend: expect.stringContaining('folder') as string });
+  });
+
+  it.each([
+    ['ENOSPC', 'write', 'free space'],
+    ['EDQUOT', 'fsync', 'quota'],
+    ['EACCES', 'open', 'chown'],
+    ['EPERM', 'chmod', 'chown'],
+    ['EROFS', 'mkdir', 'mount'],
+    ['EMFILE', 'open', 'ulimit'],
+  ])('says what mends %s', (code, syscall, mend) => {
+    expect(toAppError(Object.assign(new Error(`${code}: refused, ${syscall}`), { code, syscall, errno: -1 }))).toMatchObject({ kind: 'files', mend: expect.stringContaining(mend) as string });
+  });
+
+  it.each([
+    ['a port that may not be listened at', { code: 'EACCES', syscall: 'listen' }],
+    ['a program that is not there', { code: 'ENOENT', syscall: 'spawn go' }],
+    ['a connection that was reset', { code: 'ECONNRESET', syscall: 'read' }],
+    ['a code without a call', { code: 'ENOENT' }],
+  ])('is no matter of files: %s', (_, details) => {
+    expect(toAppError(Object.assign(new Error('x'), details)).kind).toBe('internal');
   });
 
   it.each([

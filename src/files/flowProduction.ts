@@ -1,34 +1,125 @@
-import { readFile, rename } from 'node:fs/promises';
+import { readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
+import { AppError } from '../errors.js';
+import { entryLine } from './entry.js';
+import { mergeEntries, type EntrySource, type Merged } from './mergeEntries.js';
+import { openEntries, OtherLayout } from './readEntries.js';
 import { replaceFile } from './replaceFile.js';
+import { createEntryWriter, type EntryWriter } from './writeEntries.js';
 
+const MODE = 0o600;
+/** A file that others change while it is merged is merged again so often. */
+const ATTEMPTS = 3;
 /** Loose on purpose: entries and keys made by hand survive. */
 const fileSchema = z.looseObject({ accounts: z.record(z.string(), z.unknown()) });
 
-export type FlowProduction = z.output<typeof fileSchema>;
+export interface FileOptions {
+  /** A corrupt file was set aside as `<path>.corrupt`, and why; it must be filled from the journal. */
+  readonly onCorrupt: (reason: string) => void;
+}
 
-/** One user's entry for the Flow CLI. */
-export function toEntry(authId: string, address: string): Record<string, unknown> {
-  return { address, key: { type: 'file', location: `accounts/pkeys/${authId}.pkey`, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' } };
+export interface WriteOptions extends FileOptions {
+  /** Asked when all is written, before it takes the file's place: false leaves the file as it is. */
+  readonly mayReplace: () => boolean;
+}
+
+/** Compares the file with the accounts, and changes nothing but its layout. Throws the system's error, and what `source` throws. */
+export function compareFlowProduction(path: string, source: () => EntrySource, options: FileOptions): Promise<Merged> {
+  return inOurLayout(path, options, () => mergeWith(path, source(), null));
 }
 
 /**
- * Reads the file. `fresh`: there was none, or it was corrupt and has been set aside as `<path>.corrupt`
- * (`corrupt` then says why): it must be filled from the journal's first assignment on.
+ * Merges the accounts into the file: read and written as a stream, replaced whole, its previous version kept as `.backup`, readable by
+ * its owner alone. Where nothing is new nothing is replaced. Null where `mayReplace` refused. Throws the system's error (ENOSPC, EROFS, …) and what
+ * `source` throws, with the file untouched; `data` where others keep changing the file.
  */
-export async function readFlowProduction(path: string): Promise<{ content: FlowProduction; fresh: boolean; corrupt: string | null }> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return { content: { accounts: {} }, fresh: true, corrupt: null };
+export async function mergeFlowProduction(path: string, source: () => EntrySource, options: WriteOptions): Promise<Merged | null> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    let merged: Merged | undefined;
+    let isRefused = false;
+    const isReplaced = await inOurLayout(path, options, async () => {
+      const before = await identityOf(path);
+      const write = async (file: FileHandle): Promise<boolean> => {
+        merged = await mergeWith(path, source(), createEntryWriter(file));
+        return merged.added + merged.changed > 0;
+      };
+      return replaceFile(path, write, MODE, async () => {
+        isRefused = !options.mayReplace();
+        return !isRefused && (await identityOf(path)) === before;
+      });
+    });
+    if (isRefused || merged === undefined) return null;
+    if (isReplaced || merged.added + merged.changed === 0) return merged;
   }
+  throw new AppError('data', 'was changed while it was merged, several times', { where: path, mend: 'let nothing else write to it while the daemon runs' });
+}
+
+async function mergeWith(path: string, source: EntrySource, writer: EntryWriter | null): Promise<Merged> {
+  const reader = await openEntries(path);
   try {
-    return { content: fileSchema.parse(JSON.parse(text)), fresh: false, corrupt: null };
+    return await mergeEntries(reader, source, writer);
+  } finally {
+    await reader?.close();
+  }
+}
+
+/** Does the work; where the file is of another layout, once more after it was brought into this program's. */
+async function inOurLayout<T>(path: string, options: FileOptions, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
+    if (!(error instanceof OtherLayout)) throw error;
+  }
+  const corrupt = await bringIntoLayout(path);
+  if (corrupt !== null) options.onCorrupt(corrupt);
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof OtherLayout)) throw error;
+    throw new AppError('data', `holds entries that cannot be sorted: ${error.message}`, { where: path, mend: 'take the entries with odd names out of it', cause: error });
+  }
+}
+
+/**
+ * Rewrites a file of any other layout, parsed whole, in this program's: once, for it is merged as a stream from then on. Returns why it is corrupt, and
+ * has set it aside as `<path>.corrupt` then; null where it is not.
+ */
+async function bringIntoLayout(path: string): Promise<string | null> {
+  const before = await identityOf(path);
+  let content: z.output<typeof fileSchema>;
+  try {
+    content = fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
     await rename(path, `${path}.corrupt`);
-    return { content: { accounts: {} }, fresh: true, corrupt: error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}' };
+    return error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}';
+  }
+  const { accounts, ...beside } = content;
+  await replaceFile(path, async (file) => {
+    const writer = createEntryWriter(file);
+    for (const name of sortNames(Object.keys(accounts))) {
+      const line = Buffer.from(entryLine(name, accounts[name]));
+      await writer.entry(line, 0, line.length);
+    }
+    await writer.end(Object.entries(beside).map(([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value)}`));
+    return true;
+  }, MODE, async () => (await identityOf(path)) === before);
+  return null;
+}
+
+/** As UTF-8 sorts them; texts sort in the same way where no character needs two units. */
+function sortNames(names: string[]): string[] {
+  return names.some((name) => /[\ud800-\udfff]/.test(name)) ? names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))) : names.sort();
+}
+
+/** Changes whenever the file is written or replaced. */
+async function identityOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtimeMs } = await stat(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
   }
 }
 
@@ -36,9 +127,4 @@ export async function readFlowProduction(path: string): Promise<{ content: FlowP
 function positionIn(error: SyntaxError): string {
   const position = /\bat position (\d+)/.exec(error.message)?.[1];
   return position === undefined ? '' : ` (at character ${position})`;
-}
-
-/** Writes the file whole, readable by its owner alone. */
-export async function writeFlowProduction(path: string, content: FlowProduction): Promise<void> {
-  await replaceFile(path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
 }

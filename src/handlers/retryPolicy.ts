@@ -35,6 +35,8 @@ export function retryPolicy(kind: ErrorKind): RetryPolicy {
       return { action: 'park', blames: 'slot', solution: 'the value named in the error must be mended by hand' };
     case 'chain-state':
       return { action: 'park', blames: 'member', solution: 'look at the transaction on chain; when its cause is mended: wallet-sync retry ID' };
+    case 'files':
+      return { action: 'park', blames: 'nobody', solution: 'look at the space and the permissions of the place that the error names' };
     case 'usage':
       return { action: 'park', blames: 'nobody', solution: 'mend the setting that the error names and start again' };
     case 'internal':

@@ -1,9 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import type * as FilePromises from 'node:fs/promises';
 
-/** What a process that dies finds: every call from then on fails. */
+/** What a full disk answers, or what a process that dies finds: every call from then on fails. */
 export class Crash extends Error {
   override readonly name = 'Crash';
+  readonly code = 'ENOSPC';
+  readonly syscall = 'write';
 }
 
 /**
@@ -16,6 +18,7 @@ export function createCrashingFiles() {
   let isCrash = false;
   let unsynced = new Set<string>();
   let renamedUnsynced: string[] = [];
+  let isFull: (path: string) => boolean = () => false;
   const names: string[] = [];
 
   /** Counts one call. `torn` is what may have happened of it when the process died in it. */
@@ -40,8 +43,12 @@ export function createCrashingFiles() {
             await call();
             return count('close');
           }
-          await count(String(property), property === 'writeFile' ? () => call(firstHalf(args[0]), ...args.slice(1)) : undefined);
+          await count(String(property), tornWrite(property, args, call));
           if (isWritten.has(property)) unsynced.add(path);
+          if (isWritten.has(property) && isFull(path)) {
+            await tornWrite(property, args, call)?.();
+            throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+          }
           const result = await call(...args);
           if (property === 'sync') unsynced.delete(path);
           return result;
@@ -71,6 +78,10 @@ export function createCrashingFiles() {
       failAt = call;
       isCrash = true;
     },
+    /** There is no space for these files: half of a write arrives and the rest is refused. */
+    fillDisk(isFullFor: (path: string) => boolean): void {
+      isFull = isFullFor;
+    },
     /** How many calls were made since the last reset. */
     calls: () => step,
     names: (): readonly string[] => names,
@@ -85,6 +96,9 @@ export function createCrashingFiles() {
         };
       return {
         ...real,
+        link: counted('link', real.link),
+        opendir: counted('opendir', real.opendir as (...args: unknown[]) => Promise<unknown>) as typeof real.opendir,
+        stat: counted('stat', real.stat as (...args: unknown[]) => Promise<unknown>) as typeof real.stat,
         lstat: counted('lstat', real.lstat as (...args: unknown[]) => Promise<unknown>) as typeof real.lstat,
         mkdir: counted('mkdir', real.mkdir as (...args: unknown[]) => Promise<unknown>) as typeof real.mkdir,
         chmod: counted('chmod', real.chmod),
@@ -112,6 +126,12 @@ export function createCrashingFiles() {
       };
     },
   };
+}
+
+/** A write of which the first half reached the file. */
+function tornWrite(property: string | symbol, args: readonly unknown[], call: (...given: unknown[]) => Promise<unknown>): (() => Promise<unknown>) | undefined {
+  if (property === 'writeFile') return () => call(firstHalf(args[0]), ...args.slice(1));
+  return property === 'write' ? () => call(args[0], args[1], Math.floor(Number(args[2]) / 2)) : undefined;
 }
 
 function firstHalf(content: unknown): unknown {

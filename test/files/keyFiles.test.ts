@@ -2,7 +2,9 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync
 import { sep } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../src/errors.js';
-import { prepareFolder, writeKeyFile } from '../../src/files/keyFiles.js';
+import { hasKeyFile, holdsKey, prepareFolder, writeKeyFile } from '../../src/files/keyFiles.js';
+import { digestOf, readKeyNames } from '../../src/files/keyNames.js';
+import { userId } from './accounts.js';
 import { modeOf, useFolder, whileReadOnly } from './folder.js';
 
 const files = await vi.hoisted(async () => (await import('./crashingFiles.js')).createCrashingFiles());
@@ -136,5 +138,39 @@ describe('a key file', () => {
     await writeKeyFile(folder.path, USER, KEY);
     expect(files.renamedUnsynced()).toEqual([]);
     expect(files.names().filter((name) => name === 'sync' || name === 'rename')).toEqual(['sync', 'rename', 'sync']);
+  });
+});
+
+describe('the names of the key files', () => {
+  it('are known after one pass over the folder, and no others', async () => {
+    const users = Array.from({ length: 3_000 }, (_, index) => userId(index));
+    for (const user of users.slice(0, 2_000)) writeFileSync(folder.in(`${user}.pkey`), KEY);
+    writeFileSync(folder.in(`${users[2_500]}.pkey.partial`), KEY);
+    writeFileSync(folder.in('.pkey'), KEY);
+    const names = await readKeyNames(folder.path);
+    expect(names.count).toBe(2_001);
+    expect(users.map((user) => names.has(user))).toEqual(users.map((_, index) => index < 2_000));
+  });
+
+  it('are none in an empty folder', async () => {
+    const names = await readKeyNames(folder.path);
+    expect([names.count, names.has(USER)]).toEqual([0, false]);
+  });
+
+  it('of 300,000 users who differ in one digit are never taken for one another', () => {
+    // As ids that count up, or that begin with the time.
+    const digests = new Set(Array.from({ length: 300_000 }, (_, index) => digestOf(userId(index))));
+    expect(digests.size).toBe(300_000);
+    expect([...digests].every(Number.isSafeInteger)).toBe(true);
+  });
+
+  it('that were asked for one by one say what is there: a file, not a folder or a link', async () => {
+    await writeKeyFile(folder.path, USER, KEY);
+    mkdirSync(folder.in('folder.pkey'));
+    symlinkSync(path(), folder.in('link.pkey'));
+    expect([USER, 'folder', 'link', 'nobody'].map((user) => hasKeyFile(folder.path, user))).toEqual([true, false, false, false]);
+    expect(await holdsKey(folder.path, USER, KEY)).toBe(true);
+    expect(await holdsKey(folder.path, USER, OTHER_KEY)).toBe(false);
+    expect(await holdsKey(folder.path, 'nobody', KEY)).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { replaceFile } from '../../src/files/replaceFile.js';
@@ -116,7 +116,11 @@ async function countCalls(): Promise<number> {
 }
 
 const restore = (): void => {
-  for (const [name, text] of [['flow.json', 'text two'], ['flow.json.backup', 'text one']] as const) writeFileSync(folder.in(name), text);
+  for (const [name, text] of [['flow.json', 'text two'], ['flow.json.backup', 'text one']] as const) {
+    // Not written into: a crash may have left both names to one file.
+    rmSync(folder.in(name), { force: true });
+    writeFileSync(folder.in(name), text);
+  }
 };
 
 describe('at whichever call', () => {

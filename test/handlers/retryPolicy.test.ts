@@ -13,6 +13,7 @@ const ACTIONS: Record<ErrorKind, 'retry' | 'park'> = {
   funds: 'retry',
   data: 'park',
   'chain-state': 'park',
+  files: 'park',
   usage: 'park',
   internal: 'park',
 };
@@ -45,6 +46,7 @@ describe('the blame for a failed transaction', () => {
     expired: 'nobody',
     network: 'nobody',
     'rate-limit': 'nobody',
+    files: 'nobody',
     usage: 'nobody',
     internal: 'nobody',
   };

@@ -10,6 +10,8 @@ const SERVICE_PASSWORD = randomBytes(16).toString('hex');
 
 export interface Database {
   readonly postgres: Postgres;
+  /** How wallet_sync_service connects. */
+  readonly serviceUrl: string;
   /** Opened as wallet_sync_service, as the daemon does. */
   readonly journal: Journal;
   /** Sign-ups, as role supabase_auth_admin. */
@@ -61,6 +63,7 @@ export async function startDatabase(options: DatabaseOptions = {}): Promise<Data
 
   const database: Database = {
     postgres,
+    serviceUrl: postgres.url('wallet_sync_service', SERVICE_PASSWORD),
     journal,
     auth,
     connect,

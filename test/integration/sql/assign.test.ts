@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp, signUpMany } from '../../../dev/signUp.js';
-import { assignAccounts, assignmentsAfter, markCorrupted, waitingUsers } from '../../../src/journal/assignments.js';
+import { assignAccounts, markCorrupted, waitingUsers } from '../../../src/journal/assignments.js';
+import { assignmentsAfter } from '../../../src/journal/exports.js';
 import { restoreWallets } from '../../../src/journal/users.js';
 import { fillPool } from '../../support/accounts.js';
 import { startDatabase, type Database } from '../../support/database.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { assignmentsAfter, EXPORT_START, exportStart, type ExportCursor } from '../../../src/journal/assignments.js';
+import { assignmentsAfter, EXPORT_START, exportStart, type ExportCursor } from '../../../src/journal/exports.js';
 import { fillPool } from '../../support/accounts.js';
 import { INSERT_USER, startDatabase, type Database } from '../../support/database.js';
 
