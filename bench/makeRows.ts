@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { RowsMessage, RowsTask } from './userRows.js';
+import type { RowsMessage } from './rowsWorker.js';
+import type { RowsTask } from './userRows.js';
 
 export interface Rows {
   /** Files for COPY; see userRows.ts. */
@@ -32,7 +33,7 @@ export async function makeRows(options: { users: number; folder: string; workers
 
 function runWorker(task: RowsTask, onMade: (made: number) => void): Promise<BigUint64Array> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./userRows.js', import.meta.url), { workerData: task });
+    const worker = new Worker(new URL('./rowsWorker.js', import.meta.url), { workerData: task });
     worker.on('message', (message: RowsMessage) => ('made' in message ? onMade(message.made) : resolve(message.addresses)));
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`a worker that makes rows ended (${code})`)));

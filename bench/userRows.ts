@@ -1,21 +1,18 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { createVault } from '../src/secrets.js';
 import { authIdOf, BENCH_MASTER_KEY, createKeySource } from './benchUser.js';
 
-/** What one worker makes: the rows of users `from` to `to` (exclusive), as a file that COPY reads. */
+/** A file of rows: those of users `from` to `to` (exclusive), as COPY reads them. */
 export interface RowsTask {
   readonly from: number;
   readonly to: number;
   readonly path: string;
 }
 
-export type RowsMessage = { readonly made: number } | { readonly addresses: BigUint64Array };
-
 const CHUNK = 2_000;
 
 /** Writes the file: number, auth id, address, public key, encrypted private key, separated by tabs. Gives the addresses in the order of the users. */
-function writeRows(task: RowsTask, onMade: (made: number) => void): BigUint64Array {
+export function writeRows(task: RowsTask, onMade: (made: number) => void): BigUint64Array {
   const vault = createVault(BENCH_MASTER_KEY);
   const keyOf = createKeySource();
   const addresses = new BigUint64Array(task.to - task.from);
@@ -28,7 +25,7 @@ function writeRows(task: RowsTask, onMade: (made: number) => void): BigUint64Arr
       lines += `${user}\t${authIdOf(user)}\t${key.address}\t${key.publicKey}\t${vault.seal(key.privateKey, key.publicKey)}\n`;
       const made = user + 1 - task.from;
       if (made % CHUNK !== 0 && user + 1 < task.to) continue;
-      writeSync(file, lines);
+      appendFileSync(file, lines);
       lines = '';
       onMade(made);
     }
@@ -37,7 +34,3 @@ function writeRows(task: RowsTask, onMade: (made: number) => void): BigUint64Arr
   }
   return addresses;
 }
-
-const tell = (message: RowsMessage): void => parentPort?.postMessage(message);
-const addresses = writeRows(workerData as RowsTask, (made) => tell({ made }));
-tell({ addresses });
