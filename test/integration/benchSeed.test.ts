@@ -41,6 +41,13 @@ describe('seedUsers', () => {
     expect(await database.asOwner("select nextval('wallet_sync.assignment')::integer as next")).toEqual([{ next: USERS + 1 }]);
   });
 
+  it('leaves every index and constraint in force', async () => {
+    const tables = ['auth.users', 'public.wallet', 'wallet_sync.account'];
+    expect(await database.asOwner('select indexrelid::regclass from pg_index where indrelid = any($1::regclass[]) and not (indisready and indisvalid and indislive)', [tables])).toEqual([]);
+    await expect(database.postgres.query('supabase_admin', 'insert into auth.users (id) values ($1)', [authIdOf(7)])).rejects.toMatchObject({ code: '23505' });
+    await expect(database.postgres.query('supabase_admin', 'insert into public.wallet (auth_id) values ($1)', [authIdOf(7)])).rejects.toMatchObject({ code: '23505' });
+  });
+
   it('stores real key pairs that the bench\'s master key opens, at the address of their rule', async () => {
     const vault = createVault(BENCH_MASTER_KEY);
     const given = await assignmentsAfter(database.journal, 0, USERS + 1);
