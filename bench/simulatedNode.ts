@@ -30,9 +30,11 @@ export interface SimulatedNodeStats {
   readonly refused: number;
   /** Scripts that failed with 1110. */
   readonly tooLarge: number;
-  /** Addresses in scripts that were answered. */
+  /** Addresses in scripts that it began to run. */
+  readonly asked: number;
+  /** Of them, in scripts that were answered. */
   readonly checked: number;
-  /** Of them, with a key that is not the account's. */
+  /** Of these, with a key that is not the account's. */
   readonly strangeKeys: number;
   /** Calls that the simulation doesn't know, by method and path, each once. */
   readonly unknown: readonly string[];
@@ -59,7 +61,7 @@ export async function startSimulatedNode(options: SimulatedNodeOptions): Promise
   const script = Buffer.from(options.checkWallets).toString('base64');
   const answerFor = createAnswers({ scriptId, flowBalance: options.flowBalance ?? '0.10000000' });
   const buckets = new Map<CallKind, () => boolean>(CALL_KINDS.map((kind) => [kind, createBucket(PUBLIC_LIMITS[kind])]));
-  const counts = { scriptCalls: 0, refused: 0, tooLarge: 0, checked: 0, strangeKeys: 0 };
+  const counts = { scriptCalls: 0, refused: 0, tooLarge: 0, asked: 0, checked: 0, strangeKeys: 0 };
   const unknown = new Set<string>();
   const startedAt = performance.now();
   const height = (): number => FIRST_HEIGHT + Math.floor((performance.now() - startedAt) / BLOCK_MS);
@@ -88,6 +90,7 @@ export async function startSimulatedNode(options: SimulatedNodeOptions): Promise
     const call = JSON.parse(body.toString('utf8')) as { script: string; arguments: readonly string[] };
     if (call.script !== script) return refuse('POST /v1/scripts with another script');
     const question = readQuestion(call.arguments);
+    counts.asked += question.addresses.length;
     const { lowered } = options;
     const limit = lowered !== undefined && counts.checked >= lowered.afterChecked ? lowered.to : options.scriptLimit;
     if ((options.scriptMs ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, options.scriptMs));

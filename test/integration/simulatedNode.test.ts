@@ -103,7 +103,7 @@ describe('through the program\'s own client', () => {
     expect(wallets).toMatchObject([whole, { ...whole, keyPresent: false }]);
     expect(height).toBeLessThanOrEqual(node.height());
     expect(seen).toEqual([user(1).address, user(2).address]);
-    expect(node.stats()).toEqual({ scriptCalls: 1, refused: 0, tooLarge: 0, checked: 2, strangeKeys: 1, unknown: [] });
+    expect(node.stats()).toEqual({ scriptCalls: 1, refused: 0, tooLarge: 0, asked: 2, checked: 2, strangeKeys: 1, unknown: [] });
   });
 
   it('shows the network, its blocks and a funder', async () => {
@@ -121,7 +121,7 @@ describe('through the program\'s own client', () => {
     expect((await check(users(1_600))).wallets).toHaveLength(1_600);
     await expect(check(users(1_201))).rejects.toMatchObject({ kind: 'computation' });
     expect((await check(users(1_200))).wallets).toHaveLength(1_200);
-    expect(node.stats()).toMatchObject({ scriptCalls: 4, tooLarge: 2, checked: 2_800 });
+    expect(node.stats()).toMatchObject({ scriptCalls: 4, tooLarge: 2, asked: 1_601 + 1_600 + 1_201 + 1_200, checked: 2_800 });
   });
 
   it('refuses a sixth script within a second, and none at the program\'s own pace', async () => {
