@@ -73,6 +73,9 @@ export async function startSimulatedNode(options: SimulatedNodeOptions): Promise
     answer(request).then((ready) => respond(response, ready), () => response.destroy());
   });
 
+  // As the real node's server: an idle connection stays. Node's own would close it after 5 s, under a client that is about to use it.
+  server.keepAliveTimeout = 0;
+
   async function answer(request: IncomingMessage): Promise<NodeAnswer> {
     const kind = kindOf(request);
     if (kind === 'script') counts.scriptCalls += 1;
