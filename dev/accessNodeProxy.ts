@@ -117,7 +117,7 @@ export async function startAccessNodeProxy(options: ProxyOptions): Promise<Acces
 }
 
 /** What the public access nodes count separately. */
-function kindOf(request: IncomingMessage): CallKind {
+export function kindOf(request: IncomingMessage): CallKind {
   const path = request.url ?? '';
   if (request.method === 'POST' && path.startsWith('/v1/scripts')) return 'script';
   if (request.method === 'POST' && path.startsWith('/v1/transactions')) return 'transaction';
@@ -126,7 +126,7 @@ function kindOf(request: IncomingMessage): CallKind {
 }
 
 /** A token bucket that starts full and holds one second's worth, at least one. */
-function createBucket(perSecond: number): () => boolean {
+export function createBucket(perSecond: number): () => boolean {
   const size = Math.max(1, perSecond);
   let tokens = size;
   let filledAt = performance.now();
@@ -140,12 +140,12 @@ function createBucket(perSecond: number): () => boolean {
   };
 }
 
-function respond(response: ServerResponse, answer: NodeAnswer): void {
+export function respond(response: ServerResponse, answer: NodeAnswer): void {
   response.writeHead(answer.status, { 'content-type': answer.contentType, 'content-length': answer.text.length });
   response.end(answer.text);
 }
 
-async function readAll(stream: IncomingMessage): Promise<Buffer> {
+export async function readAll(stream: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);

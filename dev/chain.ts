@@ -97,11 +97,12 @@ export async function prepareChain(options: ChainOptions): Promise<{ flowJson: s
   }
 }
 
-interface CommittedFlowJson {
+export interface CommittedFlowJson {
   readonly contracts: Record<string, { source: string; aliases: Record<string, string> }>;
 }
 
-async function writeFiles(folder: string, committed: CommittedFlowJson, funders: readonly { name: string; address: string; privateKey: string }[], keysEach: number): Promise<string> {
+/** Writes flow.json and the key files of funders, mode 0600. Gives the path of flow.json. */
+export async function writeFiles(folder: string, committed: CommittedFlowJson, funders: readonly { name: string; address: string; privateKey: string }[], keysEach: number): Promise<string> {
   await mkdir(join(folder, 'keys'), { recursive: true, mode: 0o700 });
   for (const funder of funders) {
     const path = join(folder, 'keys', `${funder.name}.pkey`);

@@ -1,0 +1,227 @@
+import { availableParallelism, tmpdir } from 'node:os';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { writeFiles, type CommittedFlowJson } from '../dev/chain.js';
+import { startGuard } from '../dev/guard.js';
+import { startMigrated } from '../dev/signUpCost.js';
+import type { Postgres } from '../dev/postgres.js';
+import { toAppError } from '../src/errors.js';
+import { loadCadence } from '../src/flow/cadence.js';
+import { loadNetwork } from '../src/flow/network.js';
+import { packagePath } from '../src/packagePath.js';
+import { BENCH_MASTER_KEY, createKeySource } from './benchUser.js';
+import { startComingAndGoing } from './comingAndGoing.js';
+import { countBadEntries } from './configuration.js';
+import { readDatabaseTime, resetDatabaseTime, STATEMENT_SETTINGS } from './databaseTime.js';
+import { makeRows, type Rows } from './makeRows.js';
+import { watchMemory } from './memory.js';
+import { startProgress, type Progress } from './progress.js';
+import { grouped, judge, MEBIBYTE, type Measured } from './promises.js';
+import { startReconcile } from './reconcile.js';
+import { formatReport } from './report.js';
+import { createSeenAddresses } from './seenAddresses.js';
+import { seedUsers } from './seedUsers.js';
+import { startSimulatedNode, type SimulatedNode } from './simulatedNode.js';
+
+interface Options {
+  readonly users: number;
+  readonly scriptLimit: number;
+  readonly lowered: number;
+  readonly scriptMs: number;
+  readonly keyFiles: boolean;
+  readonly cli: string;
+  readonly json: boolean;
+}
+
+/** Of the bench's own server, which nobody outside this machine reaches. */
+const SERVICE_PASSWORD = 'bench';
+/** One who comes and one who goes for so many users: 1,000 of each in a million. */
+const USERS_PER_COMER = 1_000;
+/** The last one comes when so much of the users is asked about: what comes after the sweep's end would prove nothing. */
+const COMERS_DONE_AT = 0.9;
+const FUNDER_FLOW = 10_000_000_000_000n;
+const REFRESH_MS = 500;
+
+const wholeNumber = (text: string): number => {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('Must be a whole number from 1 to 9,999,999.');
+  return Number(text);
+};
+
+function readOptions(args: readonly string[]): Options {
+  return new Command('bench:sweep')
+    .description('Measures one sweep of many users in real Postgres against a simulated access node.')
+    .option('--users <n>', 'users who have a wallet when the sweep begins', wholeNumber, 1_000_000)
+    .option('--script-limit <n>', 'addresses that a script can look at', wholeNumber, 1_600)
+    .option('--lowered <n>', 'the same once half of them are checked', wholeNumber, 1_200)
+    .option('--script-ms <ms>', 'time that a script takes', wholeNumber, 100)
+    .option('--key-files', 'write plaintext key files too, as off mainnet (PKEY_FILES=on)', false)
+    .option('--cli <path>', 'the wallet-sync to measure', packagePath('dist', 'src', 'cli.js'))
+    .option('--json', 'one JSON line on standard output', false)
+    .exitOverride()
+    .parse(args, { from: 'user' })
+    .opts<Options>();
+}
+
+/** The whole run; everything it starts is stopped and removed by its end. */
+async function runBench(options: Options, progress: Progress, interrupted: Promise<never>): Promise<Measured> {
+  const stops: (() => Promise<unknown>)[] = [];
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'wallet-sync-bench-'));
+    // The server reads the rows' files as another user.
+    await chmod(folder, 0o755);
+    const guard = startGuard({ folder });
+    stops.push(async () => {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      guard.release();
+    });
+    const startedAt = performance.now();
+    progress.say('starting Postgres');
+    const postgres = await startMigrated({ settings: { ...STATEMENT_SETTINGS, max_wal_size: '4GB' } });
+    stops.push(() => postgres.stop());
+    await postgres.query('postgres', `alter role wallet_sync_service with password '${SERVICE_PASSWORD}'`);
+    const rows = await Promise.race([seed(postgres, folder, options, progress), interrupted]);
+    const seedMs = performance.now() - startedAt;
+    return { ...(await sweep({ postgres, folder, rows, options, progress, interrupted, stops })), seedMs };
+  } finally {
+    progress.say('removing everything');
+    for (const stop of stops.reverse()) await stop().catch(() => undefined);
+    progress.end();
+  }
+}
+
+async function seed(postgres: Postgres, folder: string, { users }: Options, progress: Progress): Promise<Rows> {
+  const rows = await makeRows({ users, folder, workers: availableParallelism(), onMade: (made) => progress.say(`making ${grouped(users)} users with real keys`, made / users) });
+  await seedUsers(postgres, rows, (step) => progress.say('loading them', undefined, step));
+  for (const path of rows.paths) await rm(path);
+  return rows;
+}
+
+interface SweepRun {
+  readonly postgres: Postgres;
+  readonly folder: string;
+  readonly rows: Rows;
+  readonly options: Options;
+  readonly progress: Progress;
+  readonly interrupted: Promise<never>;
+  /** Gets what stops all that is started. */
+  readonly stops: (() => Promise<unknown>)[];
+}
+
+async function sweep(run: SweepRun): Promise<Omit<Measured, 'seedMs'>> {
+  const { postgres, folder, rows, options, progress, stops } = run;
+  const { users } = options;
+  const seen = createSeenAddresses(rows.addresses);
+  const { node, flowJson } = await startChain(folder, options, (address) => seen.add(BigInt(address)));
+  stops.push(() => node.stop());
+  const share = (): number => node.stats().checked / users;
+
+  await resetDatabaseTime(postgres);
+  const accounts = join(folder, 'accounts');
+  const startedAt = performance.now();
+  const reconcile = startReconcile({ cli: resolve(options.cli), folder, env: settings({ postgres, node, flowJson, accounts, keyFiles: options.keyFiles }) });
+  stops.push(() => reconcile.kill());
+  const memory = watchMemory(reconcile.pid);
+  const planned = Math.max(1, Math.round(users / USERS_PER_COMER));
+  const comingAndGoing = startComingAndGoing({ postgres, users, count: planned, progress: () => Math.min(1, node.stats().asked / users / COMERS_DONE_AT) });
+  const drawing = setInterval(() => progress.say(`sweeping ${grouped(users)} users`, share(), `${grouped(node.stats().scriptCalls)} script calls, ${Math.round(memory.peak() / MEBIBYTE)} MiB`), REFRESH_MS);
+  try {
+    const end = await Promise.race([reconcile.ended, postgres.died, run.interrupted]);
+    const wallMs = performance.now() - startedAt;
+    memory.stop();
+    await comingAndGoing.stop();
+    clearInterval(drawing);
+    progress.say('reading what came out');
+    const { deleted } = comingAndGoing;
+    let skipped = 0;
+    for (const [user, address] of rows.addresses.entries()) if (!deleted.has(user) && !seen.has(address)) skipped += 1;
+    return {
+      users,
+      planned,
+      signedUp: comingAndGoing.signedUp(),
+      deleted: deleted.size,
+      skipped,
+      badEntries: await countBadEntries(accounts, rows.addresses, deleted).catch(() => Number.NaN),
+      node: node.stats(),
+      peakMemory: memory.peak(),
+      memorySamples: memory.samples(),
+      end,
+      wallMs,
+      database: await readDatabaseTime(postgres),
+    };
+  } finally {
+    clearInterval(drawing);
+    memory.stop();
+    await comingAndGoing.stop().catch(() => undefined);
+  }
+}
+
+/** A funder and the node that shows it. */
+async function startChain(folder: string, options: Options, onChecked: (address: string) => void): Promise<{ node: SimulatedNode; flowJson: string }> {
+  const funder = { name: 'funder-1', ...createKeySource()(-1) };
+  const committed = JSON.parse(await readFile(packagePath('flow', 'flow.json'), 'utf8')) as CommittedFlowJson;
+  const flowJson = await writeFiles(join(folder, 'flow'), committed, [funder], 1);
+  const node = await startSimulatedNode({
+    checkWallets: loadCadence(loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} })).script('checkWallets'),
+    funders: [{ address: funder.address, publicKey: funder.publicKey, balance: FUNDER_FLOW }],
+    scriptLimit: options.scriptLimit,
+    lowered: { to: options.lowered, afterChecked: Math.floor(options.users / 2) },
+    scriptMs: options.scriptMs,
+    onChecked,
+  });
+  return { node, flowJson };
+}
+
+/** What `wallet-sync run` needs too; all else is as shipped. Realtime has no part in a sweep. */
+function settings(parts: { postgres: Postgres; node: SimulatedNode; flowJson: string; accounts: string; keyFiles: boolean }): Record<string, string> {
+  return {
+    DATABASE_URL: parts.postgres.url('wallet_sync_service', SERVICE_PASSWORD),
+    SUPABASE_URL: 'http://127.0.0.1:1',
+    SUPABASE_SERVICE_ROLE_KEY: 'not-a-key-of-any-project',
+    REALTIME: 'off',
+    NETWORK: 'emulator',
+    FLOW_ACCESS_NODE: parts.node.url,
+    FLOW_JSON: parts.flowJson,
+    WALLET_ENCRYPTION_KEY: BENCH_MASTER_KEY.toString('base64'),
+    CONFIG_EXPORT: 'on',
+    // A million plaintext key files are not what is measured; on mainnet they are off too.
+    PKEY_FILES: parts.keyFiles ? 'on' : 'off',
+    ACCOUNTS_DIR: parts.accounts,
+  };
+}
+
+/** Rejects at the first SIGINT or SIGTERM; a second one exits at once, and guards remove what is left. */
+function onInterruption(): Promise<never> {
+  const interrupted = new Promise<never>((_, reject) => {
+    let first = true;
+    for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15]] as const) {
+      process.on(signal, () => {
+        if (!first) process.exit(128 + number);
+        first = false;
+        reject(new Error(`interrupted (${signal})`));
+      });
+    }
+  });
+  interrupted.catch(() => undefined);
+  return interrupted;
+}
+
+/** Exit status: 0 all promises kept, 1 one was broken or the run failed, 2 used wrongly. */
+async function main(): Promise<number> {
+  const interrupted = onInterruption();
+  try {
+    const options = readOptions(process.argv.slice(2));
+    const measured = await runBench(options, startProgress(), interrupted);
+    const promises = judge(measured);
+    process.stdout.write(`${options.json ? JSON.stringify({ ...measured, promises }) : formatReport(measured, promises)}\n`);
+    return promises.every((each) => each.kept) ? 0 : 1;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`${toAppError(thrown).explain()}\n`);
+    return 1;
+  }
+}
+
+const status = await main();
+// A worker that still makes rows is not worth waiting for; output is flushed first.
+process.stdout.write('', () => process.exit(status));
