@@ -12,7 +12,7 @@ export interface FileAccount {
 
 export interface EntrySource {
   /** All assigned accounts by user id, ascending. */
-  readonly pages: AsyncIterable<readonly FileAccount[]>;
+  readonly pages: AsyncIterable<Iterable<FileAccount>>;
   /** Whether an account that the file lacks, or has with another address, may come into it now. */
   readonly mayJoin: (account: FileAccount) => boolean;
 }

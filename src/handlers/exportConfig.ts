@@ -76,7 +76,7 @@ export function createConfigExport(instance: ExportInstance, options: ConfigExpo
   };
 
   /** All accounts in pages; ends where the process does. */
-  async function* accounts(): AsyncGenerator<FileAccount[]> {
+  async function* accounts(): AsyncGenerator<Iterable<FileAccount>> {
     for await (const page of accountsByUser(journal, PAGE)) {
       if (isOver) throw new Stopped();
       yield page;
@@ -103,9 +103,10 @@ export function createConfigExport(instance: ExportInstance, options: ConfigExpo
     const names = await keys.names();
     /** Key files that were there before the entry: of this account, or of one that the user had in another journal. */
     let doubted: string[] = [];
-    async function* pages(): AsyncGenerator<FileAccount[]> {
+    async function* pages(): AsyncGenerator<Iterable<FileAccount>> {
       for await (const page of accounts()) {
-        const missing = names === null ? [] : page.filter(({ authId }) => !names.has(authId)).map(({ authId }) => authId);
+        const missing: string[] = [];
+        if (names !== null) for (const { authId } of page) if (!names.has(authId)) missing.push(authId);
         await pass(missing.length);
         await keys.ensure(missing);
         yield page;

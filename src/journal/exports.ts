@@ -64,7 +64,7 @@ const pageRow = z.object({ page: z.string().regex(/^(?:[0-9a-f-]{36}0x[0-9a-f]{1
  * All assigned accounts by user id, ascending, in pages of `limit`. A page comes as one text: as 2,000 rows of objects a pass over a
  * million accounts took 73 MB of memory.
  */
-export async function* accountsByUser(db: Db, limit: number): AsyncGenerator<UserAccount[]> {
+export async function* accountsByUser(db: Db, limit: number): AsyncGenerator<Iterable<UserAccount>> {
   let after: string | null = null;
   for (;;) {
     const { page }: z.output<typeof pageRow> = await queryOne(
@@ -77,13 +77,16 @@ export async function* accountsByUser(db: Db, limit: number): AsyncGenerator<Use
        ) p`,
       [after ?? NIL, after, limit],
     );
-    const accounts: UserAccount[] = [];
-    for (let at = 0; at < page.length; at += ACCOUNT_LENGTH) {
-      accounts.push({ authId: page.slice(at, at + 36), address: page.slice(at + 36, at + 54), isOrphaned: page[at + 54] === '1' });
-    }
-    if (accounts.length > 0) yield accounts;
-    if (accounts.length < limit) return;
-    after = accounts.at(-1)?.authId ?? null;
+    if (page !== '') yield { *[Symbol.iterator]() { yield* accountsIn(page); } };
+    if (page.length < limit * ACCOUNT_LENGTH) return;
+    after = page.slice(-ACCOUNT_LENGTH, 36 - ACCOUNT_LENGTH);
+  }
+}
+
+/** Made one by one: what lives only for a moment never makes the heap grow. */
+function* accountsIn(page: string): Generator<UserAccount> {
+  for (let at = 0; at < page.length; at += ACCOUNT_LENGTH) {
+    yield { authId: page.slice(at, at + 36), address: page.slice(at + 36, at + 54), isOrphaned: page[at + 54] === '1' };
   }
 }
 

@@ -14,6 +14,7 @@ const files = createConfigExport(
 );
 let isStopping = false;
 process.on('SIGTERM', () => void (isStopping = true));
+log.info('running');
 while (!isStopping) {
   await files.flush();
   await new Promise((resolve) => setTimeout(resolve, 5));

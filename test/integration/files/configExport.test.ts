@@ -123,7 +123,7 @@ describe('the files', () => {
 
 describe('what is asked of the journal', () => {
   it('is each account once at the start, in pages, and then only what is new', async () => {
-    await world.give(4_500);
+    await world.give(4_100);
     await start().flush();
     await exports.pop()?.close();
     const { journal, statements } = noteStatements(database.journal);

@@ -158,7 +158,8 @@ it('two processes on one folder, killed in turn with SIGKILL while sign-ups go o
     // Written by the other, or by the new one once the dead one's lock is free.
     await until(30_000, async () => listed().length === given.length);
   }
-  for (const { child } of crew) {
+  for (const { child, output } of crew) {
+    await until(30_000, () => Promise.resolve(output().includes('"running"')));
     child.kill('SIGTERM');
     await once(child, 'close');
     expect(child.exitCode).toBe(0);
