@@ -3,7 +3,7 @@ set local lock_timeout = '5s';
 
 -- One page of the users who may have a wallet, by id. auth.users has row level security and no policy: only a definer
 -- that may bypass it sees the rows; a plain role with SELECT reads none and gets no error. The lower bound is one that the index
--- takes ("after is null or …" reads all users for each page: 115 ms against 1.5 at 300,000), and doesn't lose the id of zeros.
+-- takes ("after is null or …" reads all users for each page, 115 ms of 300,000), and doesn't lose the id of zeros.
 create or replace function wallet_sync.users_page(after uuid, page_size integer)
 returns table (id uuid, email text, created_at timestamptz)
 language sql stable security definer set search_path = '' as $$
@@ -40,7 +40,8 @@ create table if not exists wallet_sync.orphan_guard (
 insert into wallet_sync.orphan_guard default values on conflict do nothing;
 
 -- Of the next assigned accounts, by their user's id: those whose user is gone and not known to be. One snapshot sees both, so that a
--- user who signs up just now is not taken for one who is gone.
+-- user who signs up just now is not taken for one who is gone. "offset 0": each is looked up by his id, where a join reads all users
+-- for each page (112 ms against 13 at 300,000).
 create or replace function wallet_sync.gone_users(after uuid, page_size integer)
 returns table (accounts bigint, last_id uuid, gone uuid[])
 language sql stable security definer set search_path = '' as $$
@@ -52,8 +53,8 @@ language sql stable security definer set search_path = '' as $$
   select (select count(*) from page), (select p.auth_id from page p order by p.auth_id desc limit 1),
     array(
       select p.auth_id from page p
-      where not exists (select from auth.users u where u.id = p.auth_id)
-        and not exists (select from wallet_sync.user_state s where s.auth_id = p.auth_id and s.state = 'orphaned')
+      where not exists (select from auth.users u where u.id = p.auth_id offset 0)
+        and not exists (select from wallet_sync.user_state s where s.auth_id = p.auth_id and s.state = 'orphaned' offset 0)
       order by p.auth_id)
 $$;
 
@@ -65,7 +66,7 @@ language sql volatile security definer set search_path = '' as $$
     select a.auth_id, 'orphaned', 'the user was deleted from auth.users',
       'nothing to do: key and address are kept, and nothing is sent to the wallet again; a user who comes back is served again by the next sweep'
     from unnest(ids) given(id) join wallet_sync.account a on a.auth_id = given.id
-    where not exists (select from auth.users u where u.id = a.auth_id)
+    where not exists (select from auth.users u where u.id = a.auth_id offset 0)
     on conflict (auth_id) do update set state = excluded.state, reason = excluded.reason, solution = excluded.solution, since = clock_timestamp()
       where s.state <> 'orphaned'
     returning 1
@@ -78,7 +79,7 @@ create or replace function wallet_sync.unmark_orphans() returns bigint
 language sql volatile security definer set search_path = '' as $$
   with unmarked as (
     delete from wallet_sync.user_state s
-    where s.state = 'orphaned' and exists (select from auth.users u where u.id = s.auth_id)
+    where s.state = 'orphaned' and exists (select from auth.users u where u.id = s.auth_id offset 0)
     returning 1
   )
   select count(*) from unmarked

@@ -40,7 +40,7 @@ const MEND = { where: 'Auth server', mend: 'set USER_SOURCE=postgres' };
  * Between two answers rows shift: an arrival pushes all older ones back, one that leaves lets them move up. So nothing rests on numbers of rows but where to
  * look. An answer is one snapshot, a run without gaps; where it holds a row that was given before, or ends the list, what is new in it follows without a gap
  * too. Only its newest instant may be cut and waits for the next answer, but on page 1. Where an answer holds no row that was given, the place is looked for.
- * Throws an AppError where more rows of one instant than a page can hold, or where nothing new comes for very long.
+ * Throws an AppError where more rows have one instant than a page can hold, or where nothing new comes for very long.
  */
 export async function* oldestFirst<Row extends Listed>(ask: (page: number, size: number) => Promise<Answer<Row>>, walk: Walk): AsyncGenerator<Row[]> {
   let given = walk.after;
