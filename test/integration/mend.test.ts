@@ -191,6 +191,23 @@ describe('a repair', () => {
     await putBack();
   });
 
+  it('that shows no sign of life until its expiry and 60 blocks are past is given up, counts nothing, and the next one mends the wallet', async () => {
+    const wallet = await broken([UNPUBLISH_BALANCE]);
+    const mute = await open({ settings: { TRANSACTION_EXPIRY: '10' } });
+    mute.setSending(false);
+    const live = await repair(wallet, mute);
+    expect(await ended(live)).toMatchObject({ state: 'given_up', error_kind: 'expired', fee: null });
+    expect(await counts()).toEqual(NO_COUNTS);
+    expect(await walletSlots()).toEqual([]);
+    expect((await ended(await repair(wallet)))['state']).toBe('sealed');
+    expect(await look(wallet)).toMatchObject(WHOLE);
+    // Sent late all the same, as by a node that had kept it: its sequence number is used, so it changes nothing.
+    await ann.instance.node.send(live);
+    await until(60_000, async () => (await ann.instance.node.result(live.id)).status === 'sealed');
+    expect(await look(wallet)).toMatchObject(WHOLE);
+    expect(await outOfRotation()).toEqual([]);
+  });
+
   it('that its instance never sent is taken over, sent and counted by another, once', async () => {
     const wallet = await broken([DROP_VAULT], true);
     ann.setSending(false);
