@@ -30,21 +30,18 @@ export function readQuestion(args: readonly string[]): Question {
  * key is looked at. `flowBalance` as the chain writes it.
  */
 export function createAnswers(options: { readonly scriptId: string; readonly flowBalance: string }): (question: Question, height: number) => NodeAnswer {
-  const bool = (name: string, value: boolean): string => `{"value":{"value":${value},"type":"Bool"},"name":"${name}"}`;
-  const wallet = (keyPresent: boolean): string =>
-    `{"value":{"id":"s.${options.scriptId}.Wallet","fields":[${[
-      bool('exists', true),
-      bool('keyPresent', keyPresent),
-      `{"value":{"value":"${options.flowBalance}","type":"UFix64"},"name":"flowBalance"}`,
-      ...['flowReceiver', 'vault', 'receiver', 'balance'].map((name) => bool(name, true)),
-    ].join(',')}]},"type":"Struct"}`;
-  // Made once: a node that writes 700 bytes for each of a million wallets must not take the processor from what is measured.
-  const whole = wallet(true);
-  const strange = wallet(false);
+  const field = (name: string, value: string): string => `{"value":${value},"name":"${name}"}`;
+  const balance = `{"value":"${options.flowBalance}","type":"UFix64"}`;
 
   return ({ addresses, publicKeys }, height) => {
-    const wallets = addresses.map((address, i) => (isKeyOf(publicKeys[i] ?? '', address) ? whole : strange)).join(',');
-    const answer = `{"value":{"id":"s.${options.scriptId}.Answer","fields":[{"value":{"value":"${height}","type":"UInt64"},"name":"height"},{"value":{"value":[${wallets}],"type":"Array"},"name":"wallets"}]},"type":"Struct"}\n`;
+    // All six bits, or all but the key's.
+    const flags = addresses.map((address, i) => (isKeyOf(publicKeys[i] ?? '', address) ? '3f' : '3d')).join('');
+    const fields = [
+      field('height', `{"value":"${height}","type":"UInt64"}`),
+      field('flags', `{"value":"${flags}","type":"String"}`),
+      field('balances', `{"value":[${addresses.map(() => balance).join(',')}],"type":"Array"}`),
+    ];
+    const answer = `{"value":{"id":"s.${options.scriptId}.Answer","fields":[${fields.join(',')}]},"type":"Struct"}\n`;
     return { status: 200, contentType: CONTENT_TYPE, text: Buffer.from(`"${Buffer.from(answer).toString('base64')}"`) };
   };
 }

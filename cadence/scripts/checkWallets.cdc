@@ -2,39 +2,23 @@ import "FungibleToken"
 import "FlowToken"
 import "BaitCoin"
 
-/// What one address has of a whole wallet.
-access(all) struct Wallet {
-    /// There is an account: it has a FLOW vault, or a first key, even a revoked one.
-    access(all) let exists: Bool
-    /// The expected key is there, not revoked, with full weight.
-    access(all) let keyPresent: Bool
-    /// FLOW in the account's own vault.
-    access(all) let flowBalance: UFix64
-    /// The public FLOW receiver leads to that vault: what is sent raises flowBalance.
-    access(all) let flowReceiver: Bool
-    access(all) let vault: Bool
-    access(all) let receiver: Bool
-    access(all) let balance: Bool
-
-    init(exists: Bool, keyPresent: Bool, flowBalance: UFix64, flowReceiver: Bool, vault: Bool, receiver: Bool, balance: Bool) {
-        self.exists = exists
-        self.keyPresent = keyPresent
-        self.flowBalance = flowBalance
-        self.flowReceiver = flowReceiver
-        self.vault = vault
-        self.receiver = receiver
-        self.balance = balance
-    }
-}
-
+/// What was found. One text and one list for all addresses: a struct for each made the answer ten times as large (700 bytes a wallet).
 access(all) struct Answer {
     /// The block that all of this was read at; the access node's answer does not say it.
     access(all) let height: UInt64
-    access(all) let wallets: [Wallet]
+    /// A byte for each address, in hex, the sum of
+    /// 1: there is an account (it has a FLOW vault, or a first key, even a revoked one);
+    /// 2: the expected key is there, not revoked, with full weight;
+    /// 4: the public FLOW receiver leads to the account's own FLOW vault, so that what is sent raises its balance;
+    /// 8: it has a BaitCoin vault; 16 and 32: whose receiver and whose balance are published.
+    access(all) let flags: String
+    /// FLOW in each account's own vault.
+    access(all) let balances: [UFix64]
 
-    init(height: UInt64, wallets: [Wallet]) {
+    init(height: UInt64, flags: String, balances: [UFix64]) {
         self.height = height
-        self.wallets = wallets
+        self.flags = flags
+        self.balances = balances
     }
 }
 
@@ -61,38 +45,43 @@ access(all) fun target(_ account: auth(GetStorageCapabilityController) &Account,
     return account.capabilities.storage.getController(byCapabilityID: published.id)?.target()
 }
 
-access(all) fun check(_ address: Address, _ publicKey: String): Wallet {
-    let account = getAuthAccount<auth(BorrowValue, Keys, GetStorageCapabilityController) &Account>(address)
-
-    // For the same reason the stored type is looked at before anything is borrowed.
-    let flowType = account.storage.type(at: /storage/flowTokenVault)
-    let flowVault = flowType == Type<@FlowToken.Vault>()
-    let vault = account.storage.type(at: /storage/baitCoinVault) == Type<@BaitCoin.Vault>()
-
-    let flowReceiver = account.capabilities.get<&{FungibleToken.Receiver}>(/public/flowTokenReceiver)
-    let receiver = account.capabilities.get<&{FungibleToken.Receiver}>(/public/baitCoinReceiver)
-    let balance = account.capabilities.get<&{FungibleToken.Balance}>(/public/baitCoinVault)
-
-    return Wallet(
-        exists: flowType != nil || account.keys.get(keyIndex: 0) != nil,
-        keyPresent: hasKey(account, publicKey),
-        flowBalance: flowVault ? account.storage.borrow<&FlowToken.Vault>(from: /storage/flowTokenVault)!.balance : 0.0,
-        flowReceiver: flowVault && target(account, flowReceiver) == /storage/flowTokenVault,
-        vault: vault,
-        receiver: vault && target(account, receiver) == /storage/baitCoinVault,
-        balance: vault && target(account, balance) == /storage/baitCoinVault
-    )
-}
-
 /// Looks at many addresses in one script; `publicKeys[i]` (64 bytes, lower-case hex) is the key expected at `addresses[i]`.
 access(all) fun main(addresses: [Address], publicKeys: [String]): Answer {
     assert(addresses.length == publicKeys.length, message: "checkWallets: as many public keys as addresses are needed")
 
-    let wallets: [Wallet] = []
+    let flags: [UInt8] = []
+    let balances: [UFix64] = []
     var i = 0
     while i < addresses.length {
-        wallets.append(check(addresses[i], publicKeys[i]))
+        let account = getAuthAccount<auth(BorrowValue, Keys, GetStorageCapabilityController) &Account>(addresses[i])
+
+        // The stored types are looked at before anything is borrowed: loading one of a contract that is gone would fail the script.
+        let flowType = account.storage.type(at: /storage/flowTokenVault)
+        let flowVault = flowType == Type<@FlowToken.Vault>()
+        let vault = account.storage.type(at: /storage/baitCoinVault) == Type<@BaitCoin.Vault>()
+
+        var found: UInt8 = 0
+        if flowType != nil || account.keys.get(keyIndex: 0) != nil {
+            found = found + 1
+        }
+        if hasKey(account, publicKeys[i]) {
+            found = found + 2
+        }
+        if flowVault && target(account, account.capabilities.get<&{FungibleToken.Receiver}>(/public/flowTokenReceiver)) == /storage/flowTokenVault {
+            found = found + 4
+        }
+        if vault {
+            found = found + 8
+            if target(account, account.capabilities.get<&{FungibleToken.Receiver}>(/public/baitCoinReceiver)) == /storage/baitCoinVault {
+                found = found + 16
+            }
+            if target(account, account.capabilities.get<&{FungibleToken.Balance}>(/public/baitCoinVault)) == /storage/baitCoinVault {
+                found = found + 32
+            }
+        }
+        flags.append(found)
+        balances.append(flowVault ? account.storage.borrow<&FlowToken.Vault>(from: /storage/flowTokenVault)!.balance : 0.0)
         i = i + 1
     }
-    return Answer(height: getCurrentBlock().height, wallets: wallets)
+    return Answer(height: getCurrentBlock().height, flags: String.encodeHex(flags), balances: balances)
 }

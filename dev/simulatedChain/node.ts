@@ -121,18 +121,11 @@ export function createNode(name: string, chain: ChainView): SimulatedNode {
 /** The answer of checkWallets.cdc: every account of the simulated chain is whole. */
 function checkWallets(args: readonly FclArg[], height: number, chain: ChainView): unknown {
   const [addresses, publicKeys] = args.map((list) => (list.value as readonly FclArg[]).map((item) => String(item.value)));
-  const wallets = (addresses ?? []).map((address, i) => {
-    const account = chain.accountAt(address, height);
-    const exists = account !== null;
-    return {
-      exists,
-      keyPresent: account?.keys.some((key) => key.publicKey === publicKeys?.[i] && !key.revoked) ?? false,
-      flowBalance: formatAmount(account?.balance ?? 0n),
-      flowReceiver: exists,
-      vault: exists,
-      receiver: exists,
-      balance: exists,
-    };
+  const accounts = (addresses ?? []).map((address) => chain.accountAt(address, height));
+  const flags = accounts.map((account, i) => {
+    if (account === null) return '00';
+    // All six bits, or all but the key's.
+    return account.keys.some((key) => key.publicKey === publicKeys?.[i] && !key.revoked) ? '3f' : '3d';
   });
-  return { height: `${height}`, wallets };
+  return { height: `${height}`, flags: flags.join(''), balances: accounts.map((account) => formatAmount(account?.balance ?? 0n)) };
 }

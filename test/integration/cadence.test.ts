@@ -380,7 +380,7 @@ describe('checkWallets', () => {
     const accessNode = chain.connect({ timeoutMs: 60_000 });
     const checkMany = async (count: number): Promise<unknown[]> => [...(await checkWallets({ accessNode, cadence: chain.cadence, wallets: Array.from({ length: count }, () => keyOf(wallet)) })).wallets];
     expect(await checkMany(1_000)).toHaveLength(1_000);
-    await expect(checkMany(4_000)).rejects.toMatchObject({ kind: 'computation' });
+    await expect(checkMany(6_000)).rejects.toMatchObject({ kind: 'computation' });
   });
 });
 

@@ -73,7 +73,7 @@ describe('the simulated node answers as the emulator does', () => {
 
   it('to a script that computes too much', async () => {
     await start();
-    const expected = await askRaw(chain.emulator.restUrl, Array.from({ length: 4_000 }, () => ({ address: chain.funder.address, publicKey: FUNDER.publicKey })));
+    const expected = await askRaw(chain.emulator.restUrl, Array.from({ length: 12_000 }, () => ({ address: chain.funder.address, publicKey: FUNDER.publicKey })));
     expect(expected.text).toContain('[Error Code: 1110]');
     expect(await askRaw(node.url, users(1_601))).toEqual(expected);
   });

@@ -1,6 +1,6 @@
-/** A script computes 100,000 at most. Measured on the emulator, one key each: 3,000 wallets pass and 3,500 fail; nodes differ. */
+/** A script computes 100,000 at most. Measured on the emulator, whole wallets with one key each: 4,000 pass and 5,000 fail; nodes differ. */
 const FIRST = 1_000;
-/** No more, whatever the node bears: the question of 2,000 wallets has 0.5 MB, and its answer takes a second. */
+/** No more, whatever the node bears: the question of 2,000 wallets has 0.5 MB, and the emulator takes a second for it. */
 const MOST = 2_000;
 const LEAST = 50;
 const GROWTH = 1.25;
