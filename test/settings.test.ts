@@ -240,6 +240,7 @@ describe('what is not set', () => {
       TRANSACTION_EXPIRY: 600,
       REALTIME: true,
       CONFIG_EXPORT: true,
+      CYCLE_RETENTION: 90,
       ACCOUNTS_DIR: 'flow/accounts',
       LOG_LEVEL: 'info',
       pkeyFiles: true,

@@ -22,6 +22,12 @@ export function cycleToText(cycle: Cycle, unsettled: number): string {
   ].join('\n');
 }
 
+/** The same in one line, for where it is one thing of many. */
+export function cycleLine(cycle: Cycle): string {
+  const when = cycle.ended_at === null ? `began ${cycle.started_at.toISOString().slice(0, 19)}Z` : `ended ${cycle.ended_at.toISOString().slice(0, 19)}Z`;
+  return `${cycle.id} ${when}: ${count(cycle.total_wallets)} users, ${count(cycle.synced_wallets)} right, ${count(cycle.vaults_created)} vaults made, ${count(cycle.flow_funding_success)} funded, ${flow(BigInt(cycle.flow_spent))} spent`;
+}
+
 /** What a sweep would find and do, for a person. */
 export function estimateToText({ counters, waiting, transactions, flow: cost, scripts }: Estimate): string {
   return [

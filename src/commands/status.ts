@@ -1,4 +1,5 @@
 import { readStatus, type StatusReport } from '../journal/report.js';
+import { cycleLine } from './cycleText.js';
 import { print } from './output.js';
 import { withJournal } from './withJournal.js';
 
@@ -12,9 +13,9 @@ const listCounts = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).map(([name, value]) => `${value} ${name}`).join(', ') || 'none';
 
 function toText(report: StatusReport): string {
-  const failed = (report.accounts['failed'] ?? 0) + report.corrupted;
+  const failed = (report.accounts['failed'] ?? 0) + report.corrupted + report.apart;
   return [
-    `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest(report.oldest_waiting_s)}, ${report.corrupted} corrupted`,
+    `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest(report.oldest_waiting_s)}, ${report.corrupted} corrupted, ${report.orphaned} orphaned`,
     `accounts   ${listCounts(report.accounts)}`,
     ...(failed === 0 ? [] : [`failed     ${failed}: \`wallet-sync status --failed\` says why`]),
     `delivered  ${listCounts(report.delivered_by)}; ${report.pool_hits} from the pool`,
@@ -22,6 +23,7 @@ function toText(report: StatusReport): string {
     ...report.slots_out.map(({ slot, reason }) => `  ${slot} is out of rotation: ${reason}`),
     `instances  ${report.instances.map(nameOf).join(', ') || 'none is running'}`,
     ...report.instances.flatMap(troublesOf),
+    `sweep      ${report.last_cycle === null ? 'none yet' : cycleLine(report.last_cycle)}`,
     ...(report.paused ? ['paused     nothing is made, given or sent until `wallet-sync resume`'] : []),
   ].join('\n');
 }

@@ -38,9 +38,6 @@ export interface CheckedWallets {
   readonly wallets: readonly CheckedWallet[];
 }
 
-/** A script computes 100,000 at most. Measured on the emulator, whole wallets with one key each: 4,000 pass and 5,000 fail. */
-export const MAX_WALLETS_PER_SCRIPT = 1_000;
-
 /** The bits of a wallet's byte, as checkWallets.cdc names them. */
 const BITS = { exists: 1, keyPresent: 2, flowReceiver: 4, vault: 8, receiverCapability: 16, balanceCapability: 32 } as const;
 

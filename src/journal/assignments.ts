@@ -49,7 +49,8 @@ export async function markCorrupted(db: Db, authId: string, reason: string, solu
   );
 }
 
-/** Forgets all corruptions found earlier: the next look tries these users again. */
+/** Forgets all corruptions found earlier, and that wallets were set apart: the next look tries them again. */
 export async function forgetCorrupted(db: Db): Promise<void> {
   await db.query("delete from wallet_sync.user_state where state = 'corrupted'");
+  await db.query('delete from wallet_sync.apart');
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lastCycle } from './cycles.js';
 import { livingInstances } from './instances.js';
 import { queryOne, queryRows, type Db } from './pool.js';
 
@@ -10,6 +11,8 @@ const totals = z.object({
   ready: z.number(),
   waiting: z.number(),
   corrupted: z.number(),
+  orphaned: z.number(),
+  apart: z.number(),
   oldest_waiting_s: z.number().nullable(),
   live_transactions: z.number(),
   oldest_transaction_s: z.number().nullable(),
@@ -21,7 +24,7 @@ const totals = z.object({
 
 export type StatusReport = Awaited<ReturnType<typeof readStatus>>;
 
-/** Wallets, accounts by state, slots and instances, as the journal has them. Ages in seconds. */
+/** Wallets, accounts by state, slots, instances and the last sweep, as the journal has them. Ages in seconds. */
 export async function readStatus(db: Db) {
   const [total, accounts, deliveredBy, slotsOut, instances] = [
     await queryOne(
@@ -32,6 +35,8 @@ export async function readStatus(db: Db) {
          (select count(*) from public.wallet where auth_id is not null and flow_address is not null) as ready,
          (select count(*) from wallet_sync.waiting) as waiting,
          (select count(*) from wallet_sync.user_state where state = 'corrupted') as corrupted,
+         (select count(*) from wallet_sync.user_state where state = 'orphaned') as orphaned,
+         (select count(*) from wallet_sync.apart) as apart,
          (select extract(epoch from clock_timestamp() - min(created_at))::double precision from wallet_sync.waiting) as oldest_waiting_s,
          (select count(*) from wallet_sync.transaction where state = 'live') as live_transactions,
          (select extract(epoch from clock_timestamp() - min(created_at))::double precision from wallet_sync.transaction where state = 'live') as oldest_transaction_s,
@@ -47,6 +52,7 @@ export async function readStatus(db: Db) {
   ];
   return {
     ...total,
+    last_cycle: await lastCycle(db),
     accounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])),
     delivered_by: Object.fromEntries(deliveredBy.map((row) => [row.source, row.users])),
     slots_out: slotsOut.map(({ address, key_index, reason }) => ({ slot: `${address}/${key_index}`, reason })),

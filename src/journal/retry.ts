@@ -8,10 +8,14 @@ const corruptedUserRow = z.object({ auth_id: z.string(), reason: z.string(), sol
 export type FailedAccount = z.output<typeof failedAccountRow>;
 export type CorruptedUser = z.output<typeof corruptedUserRow>;
 
-/** What waits for an operator: accounts that alone made their creation fail, and users who were set apart. */
+const apartRow = z.object({ auth_id: z.string().nullable(), address: z.string(), work: z.string(), reason: z.string(), attempts: z.number(), since: z.date(), next_at: z.date() });
+export type ApartWallet = z.output<typeof apartRow>;
+
+/** What waits for an operator: accounts that alone made their creation fail, users who were set apart, and wallets whose check or repair failed standing alone. */
 export interface Failures {
   readonly accounts: readonly FailedAccount[];
   readonly users: readonly CorruptedUser[];
+  readonly wallets: readonly ApartWallet[];
 }
 
 /** All failures, the oldest first. */
@@ -25,6 +29,12 @@ export async function readFailures(db: Db): Promise<Failures> {
        from wallet_sync.account a where a.state = 'failed' order by a.id`,
     ),
     users: await queryRows(db, corruptedUserRow, "select auth_id, reason, solution, since from wallet_sync.user_state where state = 'corrupted' order by since, auth_id"),
+    wallets: await queryRows(
+      db,
+      apartRow,
+      `select a.auth_id, p.address, p.work, p.reason, p.attempts, p.since, p.next_at from wallet_sync.apart p
+       left join wallet_sync.account a on a.address = p.address order by p.since, p.address`,
+    ),
   };
 }
 
@@ -77,6 +87,7 @@ const readUser = (db: Db, authId: string): Promise<z.output<typeof userRow>> =>
 export async function retryAllFailed(journal: Journal): Promise<{ accounts: number[]; users: string[] }> {
   return journal.transaction(async (db) => {
     const accounts = await queryRows(db, z.object({ id: z.number() }), `${RETRY_ACCOUNTS} returning id`);
+    await db.query('delete from wallet_sync.apart');
     const users = await queryRows(db, z.object({ auth_id: z.string() }), "delete from wallet_sync.user_state where state = 'corrupted' returning auth_id");
     return { accounts: accounts.map((row) => row.id).sort((a, b) => a - b), users: users.map((row) => row.auth_id).sort() };
   });

@@ -114,7 +114,7 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
   let orphans = { marked: 0, refused: 0 };
   if (options.isWhole ?? true) {
     orphans = await markOrphans(instance, users, step, signal);
-    await pruneJournal(journal);
+    await pruneJournal(journal, instance.settings.CYCLE_RETENTION);
     setAside = await timed('blockchain_state_check', () => checkPool(instance, { size, signal, step, patience }));
     await checkFunders(instance, signal);
     await watchGivenUp(instance, WATCH_MS, WATCHED);
