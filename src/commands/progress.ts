@@ -53,13 +53,14 @@ export function startProgress(options: ProgressOptions): Progress {
 
 function toLine(unit: string, done: number, of: number | null, rate: number, isTerminal: boolean): string {
   const count = (value: number): string => value.toLocaleString('en-US');
-  const perSecond = `${count(Math.round(rate))}/s`;
-  if (of === null || of === 0) return `${count(done)} ${unit}, ${perSecond}`;
+  // Before the second page there is none.
+  const perSecond = rate > 0 ? `, ${count(Math.round(rate))}/s` : '';
+  if (of === null || of === 0) return `${count(done)} ${unit}${perSecond}`;
   // Who arrives meanwhile was not counted.
   const share = Math.min(1, done / of);
   const bar = isTerminal ? `[${'█'.repeat(Math.round(share * WIDTH)).padEnd(WIDTH, '░')}] ` : '';
   const left = rate > 0 && share < 1 ? `, ${duration((of - done) / rate)} left` : '';
-  return `${bar}${Math.floor(share * 100)} %, ${count(done)} of ${count(of)} ${unit}, ${perSecond}${left}`;
+  return `${bar}${Math.floor(share * 100)} %, ${count(done)} of ${count(of)} ${unit}${perSecond}${left}`;
 }
 
 function duration(seconds: number): string {

@@ -49,7 +49,8 @@ export async function runReconcile(options: ReconcileOptions): Promise<void> {
   void onStopSignals().then(() => stop.abort());
   try {
     await withInstance({ environment, settings, log }, async (instance) => {
-      const users = (): Promise<UserSource> => (options.user === undefined ? openUsers(instance) : Promise.resolve(oneUser(instance.journal, options.user)));
+      const only = options.user === undefined ? null : await oneUser(instance.journal, options.user);
+      const users = (): Promise<UserSource> => (only === null ? openUsers(instance) : Promise.resolve(only));
       if (options.dryRun) await look(instance, await users(), options, stop.signal, progress);
       else await sweepOnce(instance, users, options, stop.signal, progress);
     });
