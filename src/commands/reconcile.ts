@@ -48,7 +48,7 @@ export async function runReconcile(options: ReconcileOptions): Promise<void> {
   const stop = new AbortController();
   void onStopSignals().then(() => stop.abort());
   try {
-    await withInstance({ environment, settings, log }, async (instance) => {
+    await withInstance({ environment, settings, log, isReadOnly: options.dryRun }, async (instance) => {
       const users = (): Promise<UserSource> => (options.user === undefined ? openUsers(instance) : Promise.resolve(oneUser(instance.journal, options.user)));
       if (options.dryRun) await look(instance, await users(), options, stop.signal, progress);
       else await sweepOnce(instance, users, options, stop.signal, progress);
@@ -70,12 +70,17 @@ async function look(instance: Instance, users: UserSource, options: ReconcileOpt
       if (!options.json) process.stdout.write(`${findingToText(finding)}\n`);
       else if (found.length < LISTED) found.push(finding);
     },
+  }).catch((thrown: unknown) => {
+    throw signal.aborted ? stopped('start it again: it has written nothing') : thrown;
   });
+  if (signal.aborted) throw stopped('start it again: it has written nothing');
   progress.stop();
   const { counters, waiting, transactions, flow, scripts } = result;
   const json = { dry_run: true, ...counters, waiting, transactions, flow: { deposits: formatAmount(flow.deposits), fees: formatAmount(flow.fees) }, calls: { script: scripts }, findings: found };
   print(options.json, json, estimateToText(result));
 }
+
+const stopped = (mend: string): AppError => new AppError('data', 'stopped before its end', { where: 'sweep', mend });
 
 /** With --json: findings listed at most. */
 const LISTED = 10_000;
@@ -104,7 +109,7 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
     });
     progress.stop();
     if (cycle === null) {
-      if (signal.aborted) throw new AppError('data', 'stopped before its end', { where: 'sweep', mend: 'the next one goes on from there' });
+      if (signal.aborted) throw stopped('the next one goes on from there');
       throw new AppError('data', 'another instance sweeps', { where: 'wallet_sync.sweeper', mend: 'wait for its end (`wallet-sync status`), or ask it with `wallet-sync resync`' });
     }
     await report(instance, cycle, options.json);

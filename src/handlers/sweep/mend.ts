@@ -38,7 +38,7 @@ export interface MenderOptions {
 const ROOM = 1_000;
 /** Repairs under way at once: each is a transaction of its own, and they share the chain with the sign-ups. */
 const REPAIRS = 8;
-/** A funding that is not full goes after this. */
+/** A funding that is not full goes after this, and always before it would be given up. */
 const GATHER_MS = 2_000;
 /** Between looks at what is under way. */
 const LOOK_MS = 250;
@@ -51,6 +51,7 @@ const LOOK_MS = 250;
 export function createMender(instance: Instance, options: MenderOptions): Mender {
   const { journal, log } = instance;
   const { follower, cycleId, step, signal, patience } = options;
+  const gatherMs = Math.min(GATHER_MS, patience.standstillMs);
   const toFund: Mendable[] = [];
   const toRepair: Mendable[] = [];
   const underWay = new Map<string, { readonly kind: 'fund' | 'repair'; readonly wallets: readonly Mendable[] }>();
@@ -131,7 +132,7 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
   };
 
   const send = async (): Promise<void> => {
-    while (toFund.length >= MAX_DEPOSITS_PER_TRANSACTION || (toFund.length > 0 && (isClosing || performance.now() - oldestAt > GATHER_MS))) {
+    while (toFund.length >= MAX_DEPOSITS_PER_TRANSACTION || (toFund.length > 0 && (isClosing || performance.now() - oldestAt >= gatherMs))) {
       const wallets = toFund.splice(0, MAX_DEPOSITS_PER_TRANSACTION);
       if (!(await sendFunding(wallets))) {
         toFund.unshift(...wallets);
