@@ -25,6 +25,8 @@ export interface OpenInstanceOptions {
   readonly settings: Settings;
   readonly log: Log;
   readonly faultPoints?: FaultPort;
+  /** It only looks: nothing is written. Default: false. */
+  readonly isReadOnly?: boolean;
   /** Called after each step with its name. */
   readonly onStep?: (name: string) => void;
 }
@@ -50,7 +52,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       await requireNetwork();
       onStep('access node');
       await requireFunders({ node, network });
-      await registerFunders(journal, network);
+      if (options.isReadOnly !== true) await registerFunders(journal, network);
       onStep('funding accounts');
       return await work({
         id: randomUUID(),

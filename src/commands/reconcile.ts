@@ -13,6 +13,7 @@ import { sweep } from '../handlers/sweep/sweep.js';
 import { isPaused, sayChanged } from '../journal/control.js';
 import { countersOf, unsettledOf, type Cycle } from '../journal/cycles.js';
 import { heartbeat, stopInstance } from '../journal/instances.js';
+import { takeOverTransactions } from '../journal/takeOver.js';
 import { lookAgainAt } from '../journal/users.js';
 import { createLog } from '../log.js';
 import { readSettings } from '../settings.js';
@@ -20,7 +21,7 @@ import { onStopSignals } from '../shutdown.js';
 import { oneUser } from '../users/oneUser.js';
 import { openUsers } from '../users/openUsers.js';
 import type { UserSource } from '../users/source.js';
-import { within } from '../waiting.js';
+import { waitUntil, within } from '../waiting.js';
 import { cycleToText, estimateToText, findingToText } from './cycleText.js';
 import { withInstance } from './openInstance.js';
 import { print } from './output.js';
@@ -34,6 +35,8 @@ export interface ReconcileOptions {
 }
 
 const HEARTBEAT_MS = 2_000;
+/** At its end what is not sealed yet is waited for so long; then it is left to the next instance. */
+const DRAIN_MS = 10_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** `wallet-sync reconcile`: one sweep, now and here. It stops in order at SIGTERM or SIGINT; the next one goes on from there. */
@@ -48,7 +51,7 @@ export async function runReconcile(options: ReconcileOptions): Promise<void> {
   const stop = new AbortController();
   void onStopSignals().then(() => stop.abort());
   try {
-    await withInstance({ environment, settings, log }, async (instance) => {
+    await withInstance({ environment, settings, log, isReadOnly: options.dryRun }, async (instance) => {
       const only = options.user === undefined ? null : await oneUser(instance.journal, options.user);
       const users = (): Promise<UserSource> => (only === null ? openUsers(instance) : Promise.resolve(only));
       if (options.dryRun) await look(instance, await users(), options, stop.signal, progress);
@@ -71,12 +74,17 @@ async function look(instance: Instance, users: UserSource, options: ReconcileOpt
       if (!options.json) process.stdout.write(`${findingToText(finding)}\n`);
       else if (found.length < LISTED) found.push(finding);
     },
+  }).catch((thrown: unknown) => {
+    throw signal.aborted ? stopped('start it again: it has written nothing') : thrown;
   });
+  if (signal.aborted) throw stopped('start it again: it has written nothing');
   progress.stop();
   const { counters, waiting, transactions, flow, scripts } = result;
   const json = { dry_run: true, ...counters, waiting, transactions, flow: { deposits: formatAmount(flow.deposits), fees: formatAmount(flow.fees) }, calls: { script: scripts }, findings: found };
   print(options.json, json, estimateToText(result));
 }
+
+const stopped = (mend: string): AppError => new AppError('data', 'stopped before its end', { where: 'sweep', mend });
 
 /** With --json: findings listed at most. */
 const LISTED = 10_000;
@@ -84,9 +92,19 @@ const LISTED = 10_000;
 async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, options: ReconcileOptions, signal: AbortSignal, progress: Progress): Promise<void> {
   const { journal, id, log, settings, statistics } = instance;
   if (await isPaused(journal)) throw new AppError('data', 'the service is paused: nothing is sent', { where: 'wallet_sync.control', mend: 'wallet-sync resume, or look with --dry-run' });
-  await heartbeat(journal, id, statistics);
-  const beats = setInterval(() => void heartbeat(journal, id, statistics).catch((error: unknown) => log.warn({ reason: String(error) }, 'heartbeat failed')), HEARTBEAT_MS);
   const follower = createFollower(instance, createSettlers(instance, createBatchSize(), createPace(instance.now)), { maySend: () => true, onSettled: () => undefined });
+  /** Transactions of the dead have nobody, where no daemon runs. */
+  const beat = async (): Promise<void> => {
+    await heartbeat(journal, id, statistics);
+    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) follower.follow(transaction);
+  };
+  await beat();
+  let beating: Promise<unknown> | null = null;
+  const beats = setInterval(() => {
+    beating ??= beat()
+      .catch((error: unknown) => log.warn({ reason: String(error) }, 'heartbeat failed'))
+      .finally(() => void (beating = null));
+  }, HEARTBEAT_MS);
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   try {
     if (options.user !== undefined) await lookAgainAt(journal, options.user);
@@ -105,11 +123,12 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
     });
     progress.stop();
     if (cycle === null) {
-      if (signal.aborted) throw new AppError('data', 'stopped before its end', { where: 'sweep', mend: 'the next one goes on from there' });
+      if (signal.aborted) throw stopped('the next one goes on from there');
       throw new AppError('data', 'another instance sweeps', { where: 'wallet_sync.sweeper', mend: 'wait for its end (`wallet-sync status`), or ask it with `wallet-sync resync`' });
     }
     await report(instance, cycle, options.json);
   } finally {
+    await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
     clearInterval(beats);
     follower.stop();
     await within(10_000, configExport?.close());

@@ -68,14 +68,14 @@ export interface CycleStart {
 /** A cycle that was broken off longer ago is left as it is: its first pages are as old. */
 const RESUMED_WITHIN_MINUTES = 60;
 
-/** Opens a cycle's record, or (where allowed) the newest one that was broken off, to go on from its cursor. Under the sweep's lease, so no other instance writes to it. */
+/** Opens a cycle's record, or (where allowed) the newest one of its source, if it was broken off, to go on from its cursor. Under the sweep's lease, so no other instance writes to it. */
 export async function openCycle(db: Db, start: CycleStart): Promise<Cycle> {
   const resumed = start.resumes
     ? await queryRows(
         db,
         cycleRow,
         `update wallet_sync.cycle set instance = $1
-         where id = (select max(id) from wallet_sync.cycle) and ended_at is null and source = $2 and cursor is not null
+         where id = (select max(id) from wallet_sync.cycle where source = $2) and ended_at is null and cursor is not null
            and started_at > clock_timestamp() - make_interval(mins => $3)
          returning *`,
         [start.instanceId, start.source, RESUMED_WITHIN_MINUTES],
