@@ -147,14 +147,17 @@ $$;
 -- Fills a user's emptied row again from the home of record. A row that refuses (a constraint or trigger of the application's) is
 -- counted corrupted with the reason, and left alone. True where it was filled.
 create or replace function wallet_sync.restore_wallet(user_id uuid) returns boolean
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = '' set lock_timeout = '1s' as $$
 begin
   update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
   from wallet_sync.account a
   where w.auth_id = user_id and a.auth_id = user_id
     and w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null;
   return found;
-exception when integrity_constraint_violation or data_exception or raise_exception then
+exception when lock_not_available then
+  -- An application holds the row: the next look fills it.
+  return false;
+when integrity_constraint_violation or data_exception or raise_exception then
   insert into wallet_sync.user_state as s (auth_id, state, reason, solution)
   values (user_id, 'corrupted', sqlerrm, 'mend the row or the constraint that the reason names, then: wallet-sync retry ' || user_id)
   on conflict (auth_id) do update set state = excluded.state, reason = excluded.reason, solution = excluded.solution;

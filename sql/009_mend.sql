@@ -64,6 +64,13 @@ begin
   ) then
     raise exception 'the user of account % is gone: nothing is spent on it', new.account_id using errcode = 'WS010';
   end if;
+  -- Deleting a user empties his row's auth_id at once; the mark comes with the next sweep.
+  if exists (
+    select from wallet_sync.account a
+    where a.id = new.account_id and a.state = 'assigned' and not exists (select from public.wallet w where w.auth_id = a.auth_id)
+  ) then
+    raise exception 'the user of account % has no wallet row: nothing is spent on it', new.account_id using errcode = 'WS010';
+  end if;
   return new;
 end
 $$;

@@ -31,11 +31,11 @@ language sql immutable set search_path = '' as $$
     group by c.key) totals
 $$;
 
--- Wallets that failed standing alone: their check makes a script fail, or their repair fails on chain. They are left out of every
+-- Wallets that failed standing alone: their check makes a script fail, or their funding or repair fails on chain. They are left out of every
 -- batch and tried alone, after a pause that doubles.
 create table if not exists wallet_sync.apart (
   address text not null check (address ~ '^0x[0-9a-f]{16}$'),
-  work text not null check (work in ('check', 'repair')),
+  work text not null check (work in ('check', 'fund', 'repair')),
   reason text not null,
   attempts integer not null default 1,
   since timestamptz not null default clock_timestamp(),
@@ -48,18 +48,37 @@ drop function if exists wallet_sync.add_missing_wallets(uuid, integer);
 -- Makes the wallet rows that some users lack (their sign-up could not), and fills those of users who have an account already from the
 -- home of record. Users that are gone, or not provisioned, get none. Returns how many were made.
 create or replace function wallet_sync.make_wallets(user_ids uuid[]) returns bigint
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set lock_timeout = '1s' as $$
 declare
   made uuid[];
+  user_id uuid;
 begin
-  with rows as (
-    insert into public.wallet (auth_id)
-    select u.id from wallet_sync.provisioned_user p join auth.users u on u.id = p.id
-    where p.id = any(user_ids) and not exists (select from public.wallet w where w.auth_id = p.id)
-    order by u.created_at, u.id
-    on conflict (auth_id) do nothing returning auth_id
-  )
-  select coalesce(array_agg(auth_id), '{}') into made from rows;
+  begin
+    with rows as (
+      insert into public.wallet (auth_id)
+      select u.id from wallet_sync.provisioned_user p join auth.users u on u.id = p.id
+      where p.id = any(user_ids) and not exists (select from public.wallet w where w.auth_id = p.id)
+      order by u.created_at, u.id
+      on conflict (auth_id) do nothing returning auth_id
+    )
+    select coalesce(array_agg(auth_id), '{}') into made from rows;
+  exception when foreign_key_violation or lock_not_available then
+    -- One of them is being deleted: he gets none, and the others theirs.
+    made := '{}';
+    foreach user_id in array user_ids loop
+      begin
+        insert into public.wallet (auth_id)
+        select p.id from wallet_sync.provisioned_user p
+        where p.id = user_id and not exists (select from public.wallet w where w.auth_id = p.id)
+        on conflict (auth_id) do nothing;
+        if found then
+          made := made || user_id;
+        end if;
+      exception when foreign_key_violation or lock_not_available then
+        null;
+      end;
+    end loop;
+  end;
   perform wallet_sync.restore_wallet(a.auth_id) from wallet_sync.account a where a.auth_id = any(made);
   return cardinality(made);
 end

@@ -33,6 +33,8 @@ export interface AppErrorDetails {
   /** What the operator can do about it. */
   readonly mend?: string;
   readonly cause?: unknown;
+  /** The peer was reached and did not answer in time: it may have been asked too much. */
+  readonly isTimeout?: boolean;
   /** Set by rate limits: how long the peer asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
   /** The chain's own code (flow-go, fvm/errors/codes.go), where it gave one. */
@@ -47,6 +49,7 @@ export class AppError extends Error {
   readonly mend: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly chainCode: number | undefined;
+  readonly isTimeout: boolean;
 
   constructor(kind: ErrorKind, message: string, details: AppErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -55,6 +58,7 @@ export class AppError extends Error {
     this.mend = details.mend;
     this.retryAfterMs = details.retryAfterMs;
     this.chainCode = details.chainCode;
+    this.isTimeout = details.isTimeout ?? false;
   }
 
   /** What is wrong, where, and what mends it, for a person; a line each. */

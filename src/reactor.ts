@@ -160,12 +160,15 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (schemaMissing || stopping.signal.aborted) return;
     await control.read();
     if (control.isPaused()) return;
+    let isOpen = false;
     const pass = sweep(instance, {
       reason: signal.reason,
       // Who asks for a resync wants all users looked at from now on.
       resumes: signal.reason !== RESYNC,
       signal: stopping.signal,
       follower,
+      mayWork,
+      onOpened: () => void (isOpen = true),
       openUsers: () => openUsers(instance),
       size: scriptSize,
       exportConfig: () => configExport?.flush() ?? Promise.resolve(),
@@ -178,7 +181,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       if ((await pass) === null && signal.reason === RESYNC) after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
     } catch (thrown) {
       // What broke it off may be over soon; it is resumed from its last page.
-      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: signal.reason === RESYNC ? RESYNC : 'resumed' }));
+      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: isOpen ? 'resumed' : signal.reason }));
       throw thrown;
     }
   };

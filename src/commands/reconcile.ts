@@ -91,11 +91,13 @@ const LISTED = 10_000;
 
 async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, options: ReconcileOptions, signal: AbortSignal, progress: Progress): Promise<void> {
   const { journal, id, log, settings, statistics } = instance;
-  if (await isPaused(journal)) throw new AppError('data', 'the service is paused: nothing is sent', { where: 'wallet_sync.control', mend: 'wallet-sync resume, or look with --dry-run' });
-  const follower = createFollower(instance, createSettlers(instance, createBatchSize(), createPace(instance.now)), { maySend: () => true, onSettled: () => undefined });
+  let paused = await isPaused(journal);
+  if (paused) throw new AppError('data', 'the service is paused: nothing is sent', { where: 'wallet_sync.control', mend: 'wallet-sync resume, or look with --dry-run' });
+  const follower = createFollower(instance, createSettlers(instance, createBatchSize(), createPace(instance.now)), { maySend: () => !paused, onSettled: () => undefined });
   /** Transactions of the dead have nobody, where no daemon runs. */
   const beat = async (): Promise<void> => {
     await heartbeat(journal, id, statistics);
+    paused = await isPaused(journal);
     for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) follower.follow(transaction);
   };
   await beat();
@@ -113,6 +115,7 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
       resumes: options.user === undefined,
       signal,
       follower,
+      mayWork: () => !paused,
       openUsers: users,
       size: createScriptSize(),
       isWhole: options.user === undefined,
@@ -124,6 +127,7 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
     progress.stop();
     if (cycle === null) {
       if (signal.aborted) throw stopped('the next one goes on from there');
+      if (paused) throw new AppError('data', 'the service was paused', { where: 'sweep', mend: 'wallet-sync resume; the next sweep goes on from there' });
       throw new AppError('data', 'another instance sweeps', { where: 'wallet_sync.sweeper', mend: 'wait for its end (`wallet-sync status`), or ask it with `wallet-sync resync`' });
     }
     await report(instance, cycle, options.json);

@@ -41,6 +41,8 @@ const BY_TEXT: readonly (readonly [RegExp, Rule])[] = [
 const BY_STATUS: Readonly<Record<number, Rule>> = {
   401: { kind: 'usage', says: 'the access node refuses us', mend: 'check FLOW_ACCESS_NODE' },
   403: { kind: 'usage', says: 'the access node refuses us', mend: 'check FLOW_ACCESS_NODE' },
+  // What was asked is too long for it, or for a proxy before it.
+  413: { kind: 'computation', says: 'the question is too large' },
   408: { kind: 'network', says: 'the access node gave up waiting' },
   429: { kind: 'rate-limit', says: 'the access node asks for fewer calls' },
 };
@@ -122,7 +124,7 @@ function parseRetryAfter(header: string | null): number | undefined {
 export function classifyThrown(thrown: unknown, where: string): AppError {
   if (thrown instanceof AppError) return thrown;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  if (error.name === 'TimeoutError') return new AppError('network', 'the access node did not answer in time', { where, cause: error });
+  if (error.name === 'TimeoutError') return new AppError('network', 'the access node did not answer in time', { where, cause: error, isTimeout: true });
   const cause = error.cause instanceof Error ? error.cause : undefined;
   const code = cause === undefined ? undefined : (cause as NodeJS.ErrnoException).code;
   return new AppError('network', `the access node cannot be reached: ${code ?? cause?.message ?? error.message}`, { where, cause: error });

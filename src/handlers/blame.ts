@@ -1,4 +1,4 @@
-import { AppError } from '../errors.js';
+import { AppError, type ErrorKind } from '../errors.js';
 import { bareAddress } from '../flow/address.js';
 import type { Blamed, LiveTransaction, Payer } from '../journal/transactions.js';
 import type { Log } from '../log.js';
@@ -31,6 +31,14 @@ function payerToBlame({ slot, payer }: LiveTransaction, error: AppError): Payer 
   if (payer === null) return slot;
   if (error.kind === 'data') return error.chainCode === PAYER_SIGNATURE ? payer : null;
   return error.chainCode === STORAGE && !error.message.includes(bareAddress(payer.address)) ? null : payer;
+}
+
+/** Whether a failed transaction's end, as the journal keeps it, was brought about by a member, so that it would recur: not by who pays, nor by nobody. */
+export function blamesMember({ payer }: LiveTransaction, end: { readonly errorKind: string | null; readonly error: string | null }): boolean {
+  const kind = (end.errorKind ?? 'internal') as ErrorKind;
+  if (retryPolicy(kind).blames === 'member') return true;
+  // Of a repair, its own storage; its own key is the next check's to see.
+  return payer !== null && kind === 'funds' && (end.error ?? '').includes(`[Error Code: ${STORAGE}]`) && !(end.error ?? '').includes(bareAddress(payer.address));
 }
 
 /** Tells of it, once it is recorded. */

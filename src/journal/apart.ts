@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { queryRows, type Db } from './pool.js';
 
 /** What a wallet was set apart from. */
-export type ApartFrom = 'check' | 'repair';
+export type ApartFrom = 'check' | 'fund' | 'repair';
 
 /** The first pause before it is tried again, alone; then twice as long each time, up to the cap. */
 const FIRST_MINUTES = 15;
 const CAP_MINUTES = 24 * 60;
 
-const apartRow = z.object({ address: z.string(), work: z.enum(['check', 'repair']), reason: z.string(), is_due: z.boolean() });
+const apartRow = z.object({ address: z.string(), work: z.enum(['check', 'fund', 'repair']), reason: z.string(), is_due: z.boolean() });
 
 /** A wallet that failed standing alone. */
 export interface Apart {
@@ -21,7 +21,7 @@ export interface Apart {
 export async function readApart(db: Db, addresses: readonly string[]): Promise<Record<ApartFrom, Map<string, Apart>>> {
   const rows = await queryRows(db, apartRow, 'select address, work, reason, next_at <= clock_timestamp() as is_due from wallet_sync.apart where address = any($1)', [addresses]);
   const of = (work: ApartFrom): Map<string, Apart> => new Map(rows.filter((row) => row.work === work).map((row) => [row.address, { reason: row.reason, isDue: row.is_due }]));
-  return { check: of('check'), repair: of('repair') };
+  return { check: of('check'), fund: of('fund'), repair: of('repair') };
 }
 
 /** Sets a wallet apart, or apart for longer. */

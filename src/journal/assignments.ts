@@ -51,6 +51,7 @@ export async function markCorrupted(db: Db, authId: string, reason: string, solu
 
 /** Forgets all corruptions found earlier, and that wallets were set apart: the next look tries them again. */
 export async function forgetCorrupted(db: Db): Promise<void> {
-  await db.query("delete from wallet_sync.user_state where state = 'corrupted'");
+  // In the order in which all lock several of them.
+  await db.query("with marked as (select auth_id from wallet_sync.user_state where state = 'corrupted' order by auth_id for update) delete from wallet_sync.user_state s using marked m where s.auth_id = m.auth_id");
   await db.query('delete from wallet_sync.apart');
 }

@@ -75,7 +75,7 @@ export async function openCycle(db: Db, start: CycleStart): Promise<Cycle> {
         db,
         cycleRow,
         `update wallet_sync.cycle set instance = $1
-         where id = (select max(id) from wallet_sync.cycle where source = $2) and ended_at is null and cursor is not null
+         where id = (select max(id) from wallet_sync.cycle where source = $2) and ended_at is null
            and started_at > clock_timestamp() - make_interval(mins => $3)
          returning *`,
         [start.instanceId, start.source, RESUMED_WITHIN_MINUTES],

@@ -74,6 +74,14 @@ function policyOf(code: string): SqlPolicy | undefined {
   return Object.hasOwn(POLICIES, code) ? POLICIES[code] : undefined;
 }
 
+/** What a record of a funding or repair is refused for that one of its members has: a later deposit, no user, an unsealed transaction. */
+const REFUSED_MEMBER = ['postgres WS007', 'postgres WS010', 'postgres 23505'];
+
+/** Whether the journal refused a transaction for one of its members, and nothing is owed to that one now. */
+export function isRefusedMember(error: AppError): boolean {
+  return error.kind === 'data' && error.where !== undefined && REFUSED_MEMBER.includes(error.where);
+}
+
 /** Whether the error says that schema wallet_sync, or part of it, is not there. */
 export function isSchemaMissing(error: unknown): boolean {
   return error instanceof AppError && error.mend === MIGRATE.mend;

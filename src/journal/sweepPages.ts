@@ -99,6 +99,7 @@ export async function markAllCorrupted(db: Db, found: readonly Corruption[]): Pr
   await db.query(
     `insert into wallet_sync.user_state as s (auth_id, state, reason, solution)
      select f.auth_id, 'corrupted', f.reason, f.solution from unnest($1::uuid[], $2::text[], $3::text[]) as f (auth_id, reason, solution)
+     order by f.auth_id
      on conflict (auth_id) do update set reason = excluded.reason, solution = excluded.solution,
        since = case when s.state = 'corrupted' then s.since else clock_timestamp() end, state = 'corrupted'`,
     [found.map((each) => each.authId), found.map((each) => each.reason), found.map((each) => each.solution)],
@@ -107,23 +108,36 @@ export async function markAllCorrupted(db: Db, found: readonly Corruption[]): Pr
 
 /** Takes the mark from users whose wallets add up again. */
 export async function unmarkCorrupted(db: Db, authIds: readonly string[]): Promise<void> {
-  if (authIds.length > 0) await db.query("delete from wallet_sync.user_state where auth_id = any($1) and state = 'corrupted'", [authIds]);
+  if (authIds.length === 0) return;
+  // In the order in which all lock several of them.
+  await db.query("with marked as (select auth_id from wallet_sync.user_state where auth_id = any($1) and state = 'corrupted' order by auth_id for update) delete from wallet_sync.user_state s using marked m where s.auth_id = m.auth_id", [authIds]);
+}
+
+/** A wallet that was there before this service, as it was found sound. */
+export interface Stranger {
+  readonly authId: string;
+  readonly address: string;
+  readonly publicKey: string;
+  /** Encrypted. */
+  readonly privateKey: string;
 }
 
 /**
  * Takes wallets that were there before this service into the journal, as accounts that are assigned: what their rows say has been
- * compared with the chain. Returns their accounts by user. Where the address or key has become another account's meanwhile, none is made.
+ * compared with the chain. Returns their accounts by user. None is made where the row has changed since, or its address or key has become another account's.
  */
-export async function adoptWallets(db: Db, authIds: readonly string[]): Promise<Map<string, number>> {
-  if (authIds.length === 0) return new Map();
+export async function adoptWallets(db: Db, strangers: readonly Stranger[]): Promise<Map<string, number>> {
+  if (strangers.length === 0) return new Map();
   const rows = await queryRows(
     db,
     z.object({ id: z.number(), auth_id: z.string() }),
     `insert into wallet_sync.account (state, public_key, private_key, address, auth_id, assigned_at, assignment, assigned_xid, delivered_by)
      select 'assigned', w.flow_public_key, w.flow_private_key, w.flow_address, w.auth_id, clock_timestamp(), nextval('wallet_sync.assignment'), pg_current_xact_id(), 'adopted'
-     from public.wallet w where w.auth_id = any($1)
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as s (auth_id, address, public_key, private_key)
+     join public.wallet w on (w.auth_id, w.flow_address, w.flow_public_key, w.flow_private_key) = (s.auth_id, s.address, s.public_key, s.private_key)
+     order by s.auth_id
      on conflict do nothing returning id, auth_id`,
-    [authIds],
+    [strangers.map((each) => each.authId), strangers.map((each) => each.address), strangers.map((each) => each.publicKey), strangers.map((each) => each.privateKey)],
   );
   return new Map(rows.map((row) => [row.auth_id, row.id]));
 }

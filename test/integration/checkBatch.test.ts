@@ -29,7 +29,7 @@ function failingFor(...addresses: readonly string[]) {
 }
 
 const check = (node: AccessNode, wallets: readonly { address: string; publicKey: string }[]) =>
-  checkBatch({ node, cadence: chain.cadence }, wallets, { size: createScriptSize(), signal: new AbortController().signal, call: (work) => work() });
+  checkBatch({ node, cadence: chain.cadence }, wallets, { size: createScriptSize(), signal: new AbortController().signal, patience: { attempts: 3, waitMs: 0, standstillMs: 0 }, onCall: () => undefined });
 
 it('one wallet that makes the script fail is found by halving and stands alone; all others get their answer', async () => {
   const sound = await chain.makeBareWallet();
@@ -53,4 +53,16 @@ it('an account with more keys than anybody needs costs the others no more than a
   expect((await chain.run(MANY_KEYS, [], wallet)).failed).toBeNull();
   const [mine, last] = await check(chain.accessNode, [wallet, { address: wallet.address, publicKey: 'ab'.repeat(64) }]);
   expect([mine, last]).toMatchObject([{ kind: 'checked', wallet: { keyPresent: true } }, { kind: 'checked', wallet: { keyPresent: false } }]);
+});
+
+it('a node that is too slow for many is asked about fewer; one that is away is not', async () => {
+  const sound = await chain.makeBareWallet();
+  const wallets = Array.from({ length: 300 }, () => ({ address: sound.address, publicKey: sound.publicKey }));
+  const slow = (isTimeout: boolean): AccessNode =>
+    ({
+      script: (cadence: string, args: readonly FclArg[]) =>
+        (args[0]?.value as readonly unknown[]).length > 100 ? Promise.reject(new AppError('network', 'no answer', { isTimeout })) : chain.accessNode.script(cadence, args),
+    }) as unknown as AccessNode;
+  expect((await check(slow(true), wallets)).every((each) => each.kind === 'checked')).toBe(true);
+  await expect(check(slow(false), wallets)).rejects.toMatchObject({ kind: 'network' });
 });

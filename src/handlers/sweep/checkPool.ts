@@ -3,7 +3,7 @@ import { freeAccounts, setAside } from '../../journal/freeAccounts.js';
 import type { Instance } from '../instance.js';
 import { checkBatch } from './checkBatch.js';
 import type { Step } from './lease.js';
-import { persevere, type Patience } from './persevere.js';
+import type { Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
 
 const SOLUTION = 'look at the account on chain: it was whole when it was made';
@@ -18,8 +18,8 @@ export function faultOfWallet(wallet: CheckedWallet): string | null {
 }
 
 /** Looks at the pool as the chain has it: a free account that is not whole is set aside and never given. Returns how many were. */
-export async function checkPool(instance: Instance, options: { readonly size: ScriptSize; readonly signal: AbortSignal; readonly step: Step; readonly patience: Patience }): Promise<number> {
-  const { size, signal, step, patience } = options;
+export async function checkPool(instance: Instance, options: { readonly size: ScriptSize; readonly signal: AbortSignal; readonly step: Step; readonly patience: Patience; readonly onCall: () => void }): Promise<number> {
+  const { size, signal, step, patience, onCall } = options;
   let after = 0;
   let count = 0;
   for (;;) {
@@ -27,11 +27,12 @@ export async function checkPool(instance: Instance, options: { readonly size: Sc
     const last = page.at(-1);
     if (last === undefined || signal.aborted) return count;
     after = last.id;
-    const checks = await checkBatch(instance, page, { size, signal, call: (work) => persevere(patience, signal, work) });
+    const checks = await checkBatch(instance, page, { size, signal, patience, onCall });
     const broken = page.flatMap((account, i) => {
       const check = checks[i];
       if (check === undefined) return [];
-      if (check.kind === 'alone') return [{ account, reason: check.error.message }];
+      // A node that computes too slowly says nothing of the account.
+      if (check.kind === 'alone') return check.error.kind === 'chain-state' ? [{ account, reason: check.error.message }] : [];
       // A node that lags shows the chain as it was before the account was made: that says nothing of it.
       if (account.wholeFrom !== null && check.height < account.wholeFrom) return [];
       const reason = faultOfWallet(check.wallet);

@@ -1,5 +1,5 @@
 import type { Apart, ApartFrom } from '../../journal/apart.js';
-import type { Corruption, WalletRow } from '../../journal/sweepPages.js';
+import type { Corruption, Stranger, WalletRow } from '../../journal/sweepPages.js';
 import type { Check } from './checkBatch.js';
 import { judge } from './judge.js';
 import type { Counter } from './tally.js';
@@ -13,6 +13,8 @@ export interface Finding {
   readonly publicKey: string;
   readonly encryptedPrivateKey: string;
   readonly needsFlow: boolean;
+  /** Its last funding failed standing alone: it is tried alone again. */
+  readonly fundedAlone: boolean;
   readonly needsRepair: boolean;
   readonly lacksVault: boolean;
   /** The block of the balance. */
@@ -33,7 +35,7 @@ export interface Digest {
   /** Marked corrupted before, and sound now. */
   readonly sound: string[];
   /** Sound on chain, and not in the journal yet. */
-  readonly strangers: string[];
+  readonly strangers: Stranger[];
   readonly findings: Finding[];
   /** What they need and a transaction cannot give: their FLOW receiver leads elsewhere. */
   readonly unreachable: { readonly authId: string; readonly address: string }[];
@@ -76,13 +78,16 @@ export function digest(answers: readonly Answered[], apart: Readonly<Record<Apar
     }
     counter.count('flow_balance_checks');
     if (row.state === 'corrupted') into.sound.push(row.authId);
-    if (row.accountId === null) into.strangers.push(row.authId);
+    if (row.accountId === null) into.strangers.push({ authId: row.authId, address, publicKey, privateKey: row.privateKey ?? '' });
     if (!verdict.lacksVault) counter.count('vaults_already_exist');
     if (!verdict.needsRepair) counter.count('synced_wallets');
+    const unfunded = apart.fund.get(address);
+    if (!verdict.needsFlow && unfunded !== undefined) into.noLongerApart.push({ work: 'fund', address });
     const before = apart.repair.get(address);
     if (!verdict.needsRepair && before !== undefined) into.noLongerApart.push({ work: 'repair', address });
     const waits = verdict.needsRepair && before?.isDue === false;
-    if (waits) {
+    const waitsForFlow = verdict.needsFlow && unfunded?.isDue === false;
+    if (waits || waitsForFlow) {
       counter.count('set_apart');
       counter.error('chain-state');
     }
@@ -92,7 +97,7 @@ export function digest(answers: readonly Answered[], apart: Readonly<Record<Apar
       counter.error('chain-state');
       into.unreachable.push({ authId: row.authId, address });
     }
-    const needsFlow = verdict.needsFlow && !verdict.refusesFlow;
+    const needsFlow = verdict.needsFlow && !verdict.refusesFlow && !waitsForFlow;
     const needsRepair = verdict.needsRepair && !waits;
     if (!needsFlow && !needsRepair) return;
     into.findings.push({
@@ -102,6 +107,7 @@ export function digest(answers: readonly Answered[], apart: Readonly<Record<Apar
       publicKey,
       encryptedPrivateKey: row.privateKey ?? '',
       needsFlow,
+      fundedAlone: unfunded !== undefined,
       needsRepair,
       lacksVault: verdict.lacksVault,
       height: check.height,

@@ -9,7 +9,7 @@ import { inOrder } from './inOrder.js';
 import { createLook } from './look.js';
 import { PATIENCE } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
-import { SCRIPTS_UNDER_WAY, SHARED } from './sweep.js';
+import { SCRIPTS_UNDER_WAY, SHARED } from './walk.js';
 
 /** What a wallet lacks, for an operator. */
 export interface ListedFinding {
@@ -67,6 +67,7 @@ export async function estimate(instance: Instance, options: EstimateOptions): Pr
     weigh: (page) => page.users.length,
     room: () => SCRIPTS_UNDER_WAY * size.current(),
     onFull: (isFull) => look.noMorePages(isFull),
+    onBrokenOff: () => look.end(),
   });
   for await (const looked of pages) {
     for (const name of COUNTER_NAMES) counters[name] += looked.tally.counts[name] ?? 0;

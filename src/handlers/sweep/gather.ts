@@ -6,6 +6,8 @@ export interface Gather<Q, A> {
   drain(): void;
   /** More may be asked: only full batches go. */
   fill(): void;
+  /** Nobody wants an answer any more: what has gathered, and whatever is asked later, fails with this. */
+  end(error: Error): void;
 }
 
 /**
@@ -21,6 +23,7 @@ export function createGather<Q, A>(size: () => number, work: (questions: readonl
   const waiting: Asked[] = [];
   let underWay = 0;
   let draining = false;
+  let ended: Error | null = null;
 
   const run = async (batch: readonly Asked[]): Promise<void> => {
     underWay += 1;
@@ -43,6 +46,7 @@ export function createGather<Q, A>(size: () => number, work: (questions: readonl
 
   return {
     ask(question) {
+      if (ended !== null) return Promise.reject(ended);
       return new Promise((resolve, reject) => {
         waiting.push({ question, resolve, reject });
         send();
@@ -54,6 +58,10 @@ export function createGather<Q, A>(size: () => number, work: (questions: readonl
     },
     fill() {
       draining = false;
+    },
+    end(error) {
+      ended = error;
+      for (const each of waiting.splice(0)) each.reject(error);
     },
   };
 }

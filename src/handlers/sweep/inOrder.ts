@@ -8,6 +8,8 @@ export interface InOrderOptions<T, R> {
   readonly room: () => number;
   /** Called with true when no more starts until the oldest is done, then with false. */
   readonly onFull: (isFull: boolean) => void;
+  /** Called where it ends with items under way, which are waited for: after a failure, or because nobody wants more. */
+  readonly onBrokenOff: () => void;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function* inOrder<T, R>(source: AsyncIterable<T>, options: InOrderO
     }
     while (underWay.length > 0) yield await oldest();
   } finally {
+    if (underWay.length > 0) options.onBrokenOff();
     await Promise.allSettled(underWay.map((each) => each.result));
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AppError } from '../../errors.js';
 import type { WalletToCheck } from '../../flow/checkWallets.js';
 import { readApart } from '../../journal/apart.js';
 import type { Tally } from '../../journal/cycles.js';
@@ -8,7 +9,7 @@ import type { Instance } from '../instance.js';
 import { checkBatch, type Check } from './checkBatch.js';
 import { digest, type Digest } from './digest.js';
 import { createGather } from './gather.js';
-import { persevere, type Patience } from './persevere.js';
+import type { Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
 import { createCounter, type Counter } from './tally.js';
 import { validate } from './validate.js';
@@ -34,6 +35,8 @@ export interface Look {
   page(page: UserPage): Promise<Looked>;
   /** Whether no further page comes for now, so that scripts need not be full. */
   noMorePages(isTrue: boolean): void;
+  /** Ends all pages under way: they fail. */
+  end(): void;
 }
 
 /** A key takes 0.1 ms to open and compare; after so many, others get their turn. */
@@ -57,12 +60,7 @@ export function createLook(instance: Instance, options: LookOptions): Look {
   /** With nothing to give, no wallet has too little. */
   const threshold = settings.FLOW_FUNDING_AMOUNT > 0n ? settings.FLOW_FUNDING_THRESHOLD : 0n;
 
-  const call = <T>(work: () => Promise<T>): Promise<T> =>
-    persevere(patience, signal, () => {
-      calls.call('script');
-      return work();
-    });
-  const check = (wallets: readonly WalletToCheck[]): Promise<Check[]> => checkBatch(instance, wallets, { size, signal, call });
+  const check = (wallets: readonly WalletToCheck[]): Promise<Check[]> => checkBatch(instance, wallets, { size, signal, patience, onCall: () => calls.call('script') });
   const gather = createGather<WalletToCheck, Check>(size.current, check);
   const drainIfNobodyAsks = (): void => {
     if (isLast && asking === 0) gather.drain();
@@ -110,6 +108,8 @@ export function createLook(instance: Instance, options: LookOptions): Look {
       if (isTrue) drainIfNobodyAsks();
       else gather.fill();
     },
+
+    end: () => gather.end(new AppError('network', 'the sweep was broken off', { where: 'sweep' })),
 
     async page(page) {
       asking += 1;

@@ -1,14 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError, toAppError, type ErrorKind } from '../../errors.js';
 import { MAX_DEPOSITS_PER_TRANSACTION } from '../../flow/fundWallets.js';
-import { endApart, setApart } from '../../journal/apart.js';
+import { endApart, setApart, type ApartFrom } from '../../journal/apart.js';
 import { saveStep } from '../../journal/cycles.js';
 import { readEnds, type End } from '../../journal/ends.js';
+import { isRefusedMember } from '../../journal/sqlErrors.js';
+import type { LiveTransaction } from '../../journal/transactions.js';
+import { blamesMember } from '../blame.js';
 import type { TransactionFollower } from '../followTransactions.js';
 import { fundWallets } from '../fundWallets.js';
 import type { Instance } from '../instance.js';
 import { repairWallet } from '../repairWallet.js';
-import { retryPolicy } from '../retryPolicy.js';
 import type { Finding } from './digest.js';
 import type { Step } from './lease.js';
 import { persevere, type Patience } from './persevere.js';
@@ -24,7 +26,7 @@ export interface Mender {
   take(findings: readonly Mendable[]): Promise<void>;
   /** No more come: resolves when all are sent, and settled or waited for long enough. */
   finish(): Promise<void>;
-  /** After its signal, or the end: resolves when nothing is being sent any more; what was found and is not sent then is counted so. */
+  /** Sends nothing more: resolves when what is just being sent has been. What is left is counted. */
   stop(): Promise<void>;
 }
 
@@ -34,6 +36,8 @@ export interface MenderOptions {
   readonly step: Step;
   readonly signal: AbortSignal;
   readonly patience: Patience;
+  /** False while nothing may be sent: then it ends. */
+  readonly mayWork: () => boolean;
 }
 
 /** Findings that wait to be sent, at most; then the sweep waits too. */
@@ -45,26 +49,39 @@ const GATHER_MS = 2_000;
 /** Between looks at what is under way. */
 const LOOK_MS = 250;
 
+interface Sent {
+  readonly transaction: LiveTransaction;
+  readonly wallets: readonly Mendable[];
+}
+
 /**
  * Sends what wallets lack: FLOW, many in one transaction, and vaults and capabilities, one each. A wallet that needs both gets the FLOW
  * first, for a vault takes storage that FLOW pays for. Successes are counted by those who settle, in the same transaction; what
- * could not be sent is counted here.
+ * could not be sent is counted here. A funding that a member can have spoiled is halved, until that one stands alone and is set apart.
  */
 export function createMender(instance: Instance, options: MenderOptions): Mender {
   const { journal, log } = instance;
-  const { follower, cycleId, step, signal, patience } = options;
+  const { follower, cycleId, step, signal, patience, mayWork } = options;
   const gatherMs = Math.min(GATHER_MS, patience.standstillMs);
   const toFund: Mendable[] = [];
+  /** Halves of what failed, and wallets that are tried alone: they go as they are. */
+  const batches: (readonly Mendable[])[] = [];
   const toRepair: Mendable[] = [];
-  const underWay = new Map<string, { readonly kind: 'fund' | 'repair'; readonly wallets: readonly Mendable[] }>();
+  const underWay = new Map<string, Sent>();
   let oldestAt = Infinity;
   let lastMoveAt = performance.now();
   let isClosing = false;
   let running: Promise<void> | null = null;
 
-  const repairsUnderWay = (): number => [...underWay.values()].filter((each) => each.kind === 'repair').length;
+  const waiting = (): number => toFund.length + toRepair.length + batches.reduce((sum, batch) => sum + batch.length, 0);
+  const repairsUnderWay = (): number => [...underWay.values()].filter((sent) => sent.transaction.kind === 'repair').length;
   const call = <T>(work: () => Promise<T>): Promise<T> => persevere(patience, signal, work);
   const moved = (): void => void (lastMoveAt = performance.now());
+  const thenRepair = (wallets: readonly Mendable[]): void => void toRepair.push(...wallets.filter((wallet) => wallet.needsRepair));
+  const halve = (wallets: readonly Mendable[]): void => {
+    const half = Math.ceil(wallets.length / 2);
+    batches.push(wallets.slice(0, half), wallets.slice(half));
+  };
 
   const countUnsent = async (kind: 'fund' | 'repair', wallets: readonly Mendable[], errorKind: ErrorKind): Promise<void> => {
     const counter = createCounter();
@@ -76,23 +93,29 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     await step((db) => saveStep(db, cycleId, counter.take(), null));
   };
 
-  /** What is wrong with one of several is looked for among them; alone, it has had a deposit since, or is being served: nothing is owed. */
+  const setWalletApart = async (work: ApartFrom, { authId, address }: Mendable, end: End): Promise<void> => {
+    log.warn({ authId, address, work, kind: end.errorKind, reason: end.error }, 'wallet set apart: its transaction fails');
+    await step((db) => setApart(db, work, address, end.error ?? 'its transaction failed'));
+  };
+
+  /** False where no slot is to spare. */
   const sendFunding = async (wallets: readonly Mendable[]): Promise<boolean> => {
     try {
       const sent = await call(() => fundWallets(instance, follower, wallets.map(({ accountId, address, height }) => ({ accountId, address, balanceHeight: height })), { cycle: cycleId }));
       if (sent === null) return false;
-      underWay.set(sent.id, { kind: 'fund', wallets });
+      underWay.set(sent.id, { transaction: sent, wallets });
       return true;
     } catch (thrown) {
       const error = toAppError(thrown);
-      if (error.kind === 'data' && wallets.length > 1) {
-        const half = Math.ceil(wallets.length / 2);
-        for (const part of [wallets.slice(0, half), wallets.slice(half)]) if (!(await sendFunding(part))) toFund.push(...part);
+      // What the journal refuses of one is looked for among them. Alone, it has had a deposit since, is being served, or its user is gone: nothing is owed.
+      const isRefused = isRefusedMember(error);
+      if (isRefused && wallets.length > 1) {
+        halve(wallets);
         return true;
       }
-      log[error.kind === 'data' ? 'debug' : 'warn']({ wallets: wallets.length, kind: error.kind, reason: error.message, mend: error.mend }, 'funding not sent');
-      if (error.kind !== 'data') await countUnsent('fund', wallets, error.kind);
-      toRepair.push(...wallets.filter((wallet) => wallet.needsRepair));
+      log[isRefused ? 'debug' : 'warn']({ wallets: wallets.length, kind: error.kind, reason: error.message, mend: error.mend }, 'funding not sent');
+      if (!isRefused) await countUnsent('fund', wallets, error.kind);
+      thenRepair(wallets);
       return true;
     }
   };
@@ -100,7 +123,7 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
   const sendRepair = async (wallet: Mendable): Promise<void> => {
     try {
       const sent = await call(() => repairWallet(instance, follower, { ...wallet, makesVault: wallet.lacksVault }, { cycle: cycleId }));
-      underWay.set(sent.id, { kind: 'repair', wallets: [wallet] });
+      underWay.set(sent.id, { transaction: sent, wallets: [wallet] });
     } catch (thrown) {
       const error = toAppError(thrown);
       log.warn({ authId: wallet.authId, address: wallet.address, kind: error.kind, reason: error.message, mend: error.mend }, 'repair not sent');
@@ -108,49 +131,76 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     }
   };
 
-  /** What a member caused will recur: it is set apart. What nobody caused is looked at again by the next sweep. */
-  const afterRepair = async ({ address, authId }: Mendable, end: End): Promise<void> => {
-    if (end.state === 'sealed') return step((db) => endApart(db, 'repair', [address]));
-    const kind = (end.errorKind ?? 'internal') as ErrorKind;
-    const isItsOwn = end.state === 'failed' && (retryPolicy(kind).blames === 'member' || kind === 'data' || kind === 'funds');
-    log.warn({ authId, address, kind, reason: end.error }, isItsOwn ? 'wallet cannot be repaired: set apart' : 'repair failed');
-    const counter = createCounter();
-    counter.error(kind);
-    await step(async (db) => {
-      if (isItsOwn) await setApart(db, 'repair', address, end.error ?? 'its repair failed');
-      await saveStep(db, cycleId, counter.take(), null);
-    });
+  /** What was counted as needed and failed is tried again in halves, which count it anew. */
+  const afterFunding = async ({ transaction, wallets }: Sent, end: End): Promise<void> => {
+    const [only, ...others] = wallets;
+    if (end.state === 'failed' && only !== undefined && blamesMember(transaction, end)) {
+      if (others.length > 0) {
+        const counter = createCounter();
+        counter.count('flow_funding_needed', -wallets.length);
+        counter.count('flow_funding_errors', -wallets.length);
+        await step((db) => saveStep(db, cycleId, counter.take(), null));
+        halve(wallets);
+        return;
+      }
+      await setWalletApart('fund', only, end);
+    }
+    thenRepair(wallets);
+  };
+
+  /** What the wallet itself caused will recur: it is set apart. What it did not is looked at again by the next sweep. */
+  const afterRepair = async ({ transaction, wallets }: Sent, end: End): Promise<void> => {
+    for (const wallet of wallets) {
+      if (end.state === 'sealed') {
+        await step((db) => endApart(db, 'repair', [wallet.address]));
+        continue;
+      }
+      const counter = createCounter();
+      counter.error((end.errorKind ?? 'internal') as ErrorKind);
+      await step((db) => saveStep(db, cycleId, counter.take(), null));
+      if (end.state === 'failed' && blamesMember(transaction, end)) await setWalletApart('repair', wallet, end);
+    }
   };
 
   const settle = async (): Promise<void> => {
     if (underWay.size === 0) return;
     for (const [id, end] of await call(() => readEnds(journal, [...underWay.keys()]))) {
       const sent = underWay.get(id);
+      if (sent === undefined) continue;
       underWay.delete(id);
       moved();
-      if (sent?.kind === 'fund') toRepair.push(...sent.wallets.filter((wallet) => wallet.needsRepair));
-      if (sent?.kind === 'repair') for (const wallet of sent.wallets) await afterRepair(wallet, end);
+      await (sent.transaction.kind === 'fund' ? afterFunding(sent, end) : afterRepair(sent, end));
     }
   };
 
+  const nextFunding = (): readonly Mendable[] | null => {
+    const batch = batches.shift();
+    if (batch !== undefined) return batch;
+    const isDue = toFund.length >= MAX_DEPOSITS_PER_TRANSACTION || (toFund.length > 0 && (isClosing || performance.now() - oldestAt >= gatherMs));
+    return isDue ? toFund.splice(0, MAX_DEPOSITS_PER_TRANSACTION) : null;
+  };
+
   const send = async (): Promise<void> => {
-    const isDue = (): boolean => toFund.length >= MAX_DEPOSITS_PER_TRANSACTION || (toFund.length > 0 && (isClosing || performance.now() - oldestAt >= gatherMs));
-    while (isDue() && !signal.aborted) {
-      const wallets = toFund.splice(0, MAX_DEPOSITS_PER_TRANSACTION);
+    if (waiting() === 0) return;
+    // Renews the lease: who has lost the sweep spends nothing more.
+    await step(() => Promise.resolve());
+    while (mayWork()) {
+      const wallets = nextFunding();
+      if (wallets === null) break;
       if (!(await sendFunding(wallets))) {
-        toFund.unshift(...wallets);
+        batches.unshift(wallets);
         break;
       }
       moved();
     }
-    while (toRepair.length > 0 && repairsUnderWay() < REPAIRS && !signal.aborted) {
+    while (toRepair.length > 0 && repairsUnderWay() < REPAIRS && mayWork()) {
       await sendRepair(toRepair.shift() as Mendable);
       moved();
     }
   };
 
   const run = async (): Promise<void> => {
-    while (toFund.length + toRepair.length + underWay.size > 0 && !signal.aborted) {
+    while (waiting() + underWay.size > 0 && mayWork()) {
       await settle();
       await send();
       if (performance.now() - lastMoveAt >= patience.standstillMs) return giveUp();
@@ -158,18 +208,19 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     }
   };
 
-  const giveUp = async (): Promise<void> => {
-    await leave(new AppError('funds', 'no slot of a funder was to spare', { mend: 'wallet-sync funders add-keys, or send FLOW to a funder: `wallet-sync status` shows which are out of rotation' }));
-  };
+  const giveUp = (): Promise<void> =>
+    leave(new AppError('funds', 'no slot of a funder was to spare', { mend: 'wallet-sync funders add-keys, or send FLOW to a funder: `wallet-sync status` shows which are out of rotation' }));
 
   /** What was found and not sent is for the next sweep. */
   const leave = async (why: AppError): Promise<void> => {
-    for (const { kind, wallets } of underWay.values()) if (kind === 'fund') toRepair.push(...wallets.filter((wallet) => wallet.needsRepair));
-    if (toFund.length + toRepair.length > 0) log.warn({ unsent: toFund.length + toRepair.length, reason: why.message, mend: why.mend }, 'wallets left as they are until the next sweep');
+    for (const { transaction, wallets } of underWay.values()) if (transaction.kind === 'fund') thenRepair(wallets);
+    if (waiting() > 0) log.warn({ unsent: waiting(), reason: why.message, mend: why.mend }, 'wallets left as they are until the next sweep');
     if (underWay.size > 0) log.warn({ unsettled: underWay.size }, 'the sweep ends before its transactions: they are counted when they settle');
     underWay.clear();
-    if (toFund.length > 0) await countUnsent('fund', toFund.splice(0), why.kind);
-    if (toRepair.length > 0) await countUnsent('repair', toRepair.splice(0), why.kind);
+    const unfunded = [...batches.splice(0).flat(), ...toFund.splice(0)];
+    const unrepaired = toRepair.splice(0);
+    if (unfunded.length > 0) await countUnsent('fund', unfunded, why.kind);
+    if (unrepaired.length > 0) await countUnsent('repair', unrepaired, why.kind);
   };
 
   /** One loop at a time, while there is something to do. Its failure is thrown to who takes or finishes next. */
@@ -189,9 +240,13 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     async take(findings) {
       if (findings.length === 0) return;
       if (toFund.length === 0) oldestAt = performance.now();
-      for (const each of findings) (each.needsFlow ? toFund : toRepair).push(each);
+      for (const each of findings) {
+        if (!each.needsFlow) toRepair.push(each);
+        else if (each.fundedAlone) batches.push([each]);
+        else toFund.push(each);
+      }
       start();
-      while (toFund.length + toRepair.length > ROOM && !signal.aborted) {
+      while (waiting() > ROOM && mayWork()) {
         throwFailure();
         await pause(LOOK_MS, undefined, { signal }).catch(() => undefined);
         start();
@@ -205,7 +260,7 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
         start();
         await running;
         throwFailure();
-      } while (toFund.length + toRepair.length + underWay.size > 0 && !signal.aborted);
+      } while (waiting() + underWay.size > 0 && mayWork());
     },
     async stop() {
       await running;

@@ -9,7 +9,7 @@ import { ADDRESS, checkedOf, pair, rowOf } from './rows.js';
 
 const THRESHOLD = 7_500_000n;
 type SetApart = Record<ApartFrom, Map<string, Apart>>;
-const nobody = (): SetApart => ({ check: new Map(), repair: new Map() });
+const nobody = (): SetApart => ({ check: new Map(), fund: new Map(), repair: new Map() });
 
 function digestOne(chain: Partial<CheckedWallet> | AppError, row: Partial<WalletRow> = {}, apart = nobody(), height = 200) {
   const counter = createCounter();

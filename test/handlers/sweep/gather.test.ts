@@ -59,3 +59,12 @@ it('a failed batch fails its questions alone', async () => {
   await expect(gather.ask(1)).rejects.toThrow('the node is away');
   expect(await gather.ask(2)).toBe(2);
 });
+
+it('ended, fails what has gathered and whatever is asked later', async () => {
+  const { work } = worker();
+  const gather = createGather(() => 2, work);
+  const waiting = gather.ask(1);
+  gather.end(new Error('the sweep is over'));
+  await expect(waiting).rejects.toThrow('the sweep is over');
+  await expect(gather.ask(2)).rejects.toThrow('the sweep is over');
+});

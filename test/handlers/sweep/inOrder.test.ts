@@ -32,6 +32,7 @@ it('gives results in the order of the items, however long each takes, with no mo
           weigh: () => 1,
           room: () => room,
           onFull: () => undefined,
+          onBrokenOff: () => undefined,
         }),
       );
       expect(results).toEqual(turns.map((_, i) => i));
@@ -42,7 +43,7 @@ it('gives results in the order of the items, however long each takes, with no mo
 
 it('says when no more starts, and when more does', async () => {
   const said: boolean[] = [];
-  await collect(inOrder(source([1, 2]), { work: (item) => Promise.resolve(item), weigh: () => 1, room: () => 2, onFull: (isFull) => said.push(isFull) }));
+  await collect(inOrder(source([1, 2]), { work: (item) => Promise.resolve(item), weigh: () => 1, room: () => 2, onFull: (isFull) => said.push(isFull), onBrokenOff: () => said.push(true) }));
   expect(said).toEqual([true, false, true, false]);
 });
 
@@ -50,6 +51,7 @@ it('after a failure starts no more, throws it in its turn, and waits for what is
   const started: number[] = [];
   let isLastDone = false;
   const got: number[] = [];
+  const brokenOff: boolean[] = [];
   const work = async (item: number): Promise<number> => {
     started.push(item);
     if (item === 1) throw new Error('page 1 is broken');
@@ -58,10 +60,11 @@ it('after a failure starts no more, throws it in its turn, and waits for what is
     return item;
   };
   const run = async (): Promise<void> => {
-    for await (const item of inOrder(source([0, 1, 2, 3, 4]), { work, weigh: () => 1, room: () => 3, onFull: () => undefined })) got.push(item);
+    for await (const item of inOrder(source([0, 1, 2, 3, 4]), { work, weigh: () => 1, room: () => 3, onFull: () => undefined, onBrokenOff: () => brokenOff.push(true) })) got.push(item);
   };
   await expect(run()).rejects.toThrow('page 1 is broken');
   expect(got).toEqual([0]);
   expect(started).not.toContain(4);
   expect(isLastDone).toBe(true);
+  expect(brokenOff, 'and says so, for what is under way may wait for others').toEqual([true]);
 });

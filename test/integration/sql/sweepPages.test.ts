@@ -80,19 +80,44 @@ test('addresses that several users have are told, however they are written; rows
   expect(one).toBeTruthy();
 });
 
+test('a user who is deleted while rows are made gets none, and keeps the others from nothing', async () => {
+  const ids = await users(3);
+  await database.asOwner('delete from public.wallet');
+  const deletion = await database.connect('supabase_auth_admin');
+  await deletion.query('begin');
+  await deletion.query('delete from auth.users where id = $1', [ids[1]]);
+  expect(await makeWallets(database.journal, ids), 'while his deletion is not committed').toBe(2);
+  await deletion.query('commit');
+  expect((await readWallets(database.journal, ids)).map((row) => row.hasRow)).toEqual([true, false, true]);
+  await database.disconnect();
+});
+
 describe('a wallet of before', () => {
+  /** As a sweep read it, before it asked the chain. */
+  const asRead = async (authId: string) => {
+    const [row] = await readWallets(database.journal, [authId]);
+    return { authId, address: row!.address!, publicKey: row!.publicKey!, privateKey: row!.privateKey! };
+  };
+
   test('is taken into the journal as an account that its user was given', async () => {
     const old = await stranger();
-    const adopted = await adoptWallets(database.journal, [old]);
+    const adopted = await adoptWallets(database.journal, [await asRead(old)]);
     const [row] = await readWallets(database.journal, [old]);
     expect(row).toMatchObject({ accountId: adopted.get(old), asRecorded: true, isTaken: false });
-    expect(await adoptWallets(database.journal, [old]), 'once').toEqual(new Map());
+    expect(await adoptWallets(database.journal, [await asRead(old)]), 'once').toEqual(new Map());
   });
 
   test('is not, where its address is another account\'s by then', async () => {
     const address = `0x${hex(8)}`;
-    const [one, two] = [await stranger(address), await stranger(address)];
-    expect((await adoptWallets(database.journal, [one, two])).size).toBe(1);
+    const strangers = await Promise.all([await stranger(address), await stranger(address)].map(asRead));
+    expect((await adoptWallets(database.journal, strangers)).size).toBe(1);
+  });
+
+  test.each(['flow_address = null', "flow_private_key = 'garbage'", 'flow_public_key = null'])('is not, where its row has changed since it was checked: %s', async (change) => {
+    const old = await asRead(await stranger());
+    await database.asOwner(`update public.wallet set ${change} where auth_id = $1`, [old.authId]);
+    expect(await adoptWallets(database.journal, [old])).toEqual(new Map());
+    expect(await database.asOwner('select 1 from wallet_sync.account')).toEqual([]);
   });
 });
 
