@@ -1,7 +1,7 @@
 import { connectAccessNode } from '../src/flow/accessNode.js';
 import { createLimiter } from '../src/flow/limiter.js';
 import { createLog } from '../src/log.js';
-import { readChainHistory, type ChainHistory } from './chainHistory.js';
+import { readChainHistory, type ChainHistory, type FundingOnChain } from './chainHistory.js';
 import type { Postgres } from './postgres.js';
 
 /** What should be zero, at any time but for `inFlight`. */
@@ -16,7 +16,7 @@ export interface AuditFaults {
   readonly stranded: number;
   /** Rows assigned, free or set aside whose address and key the chain doesn't show. */
   readonly missingOnChain: number;
-  /** Addresses that got the funding amount from our funders more than once. */
+  /** Addresses that got the funding amount from our funders more than once, refills left out: a refill is one deposit of a funding in the journal that has the wallet as its member. */
   readonly fundedTwice: number;
   /** Rows assigned, free or set aside that never got it. */
   readonly neverFunded: number;
@@ -66,7 +66,8 @@ export async function fundingsOnChain(options: AuditOptions): Promise<ReadonlyMa
   try {
     const { height: to } = await node.latestSealedBlock();
     const { funders } = await readJournal(options.postgres);
-    return (await readChainHistory(node, { from: options.fromHeight, to, funders: new Set(funders), fundingAmount: options.fundingAmount ?? 10_000_000n })).fundings;
+    const { fundings } = await readChainHistory(node, { from: options.fromHeight, to, funders: new Set(funders), fundingAmount: options.fundingAmount ?? 10_000_000n });
+    return new Map([...fundings].map(([address, each]) => [address, each.length]));
   } finally {
     node.close();
   }
@@ -102,6 +103,8 @@ interface JournalView {
   readonly accounts: readonly AccountRow[];
   readonly wallets: readonly { readonly address: string; readonly publicKey: string }[];
   readonly funders: readonly string[];
+  /** Fundings that are sealed or may be, each with one member. */
+  readonly refills: readonly { readonly txId: string; readonly address: string }[];
 }
 
 /** One statement: all of it is of one moment. */
@@ -112,7 +115,10 @@ async function readJournal(postgres: Pick<Postgres, 'query'>): Promise<JournalVi
        'accounts', coalesce((select jsonb_agg(jsonb_build_object('publicKey', a.public_key, 'address', a.address, 'state', a.state, 'live', exists (
          select from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id where m.account_id = a.id and t.state = 'live'))) from wallet_sync.account a), '[]'),
        'wallets', coalesce((select jsonb_agg(jsonb_build_object('address', flow_address, 'publicKey', flow_public_key)) from public.wallet where flow_address is not null), '[]'),
-       'funders', coalesce((select jsonb_agg(distinct address) from wallet_sync.slot where role = 'funder'), '[]')) as view`,
+       'funders', coalesce((select jsonb_agg(distinct address) from wallet_sync.slot where role = 'funder'), '[]'),
+       'refills', coalesce((select jsonb_agg(jsonb_build_object('txId', t.id, 'address', a.address)) from wallet_sync.transaction t
+         join wallet_sync.member m on m.transaction_id = t.id join wallet_sync.account a on a.id = m.account_id
+         where t.kind = 'fund' and t.state in ('live', 'sealed')), '[]')) as view`,
   );
   if (row === undefined) throw new Error('the journal gave no row');
   return row.view;
@@ -126,6 +132,14 @@ function compare(journal: JournalView, history: ChainHistory, before: number, is
   const owners = new Map(owned.filter((row) => onChain(row.address, row.publicKey)).map((row) => [row.address, row]));
   const waiting = new Set(journal.accounts.filter((row) => row.state === 'submitted' && row.live).map((row) => row.publicKey));
 
+  const refills = new Set(journal.refills.map(({ txId, address }) => `${txId} ${address}`));
+  /** What is sealed at `before` was recorded before the journal was read. */
+  const isFundedTwice = (address: string, fundings: readonly FundingOnChain[]): boolean => {
+    const known = fundings.filter((each) => each.height <= before);
+    const refilled = new Set(known.map((each) => each.txId).filter((txId) => refills.has(`${txId} ${address}`)));
+    return known.length - refilled.size > 1;
+  };
+
   const strangers = [...history.accounts].filter(([address, account]) => account.height <= before && !owners.has(address));
   const inFlight = strangers.filter(([, account]) => [...account.keys].some((key) => waiting.has(key)));
   const keysOfAccounts = [...history.accounts.values()].flatMap((account) => [...account.keys]);
@@ -137,7 +151,7 @@ function compare(journal: JournalView, history: ChainHistory, before: number, is
     walletsNotOnChain: journal.wallets.filter((wallet) => !onChain(wallet.address, wallet.publicKey)).length,
     stranded: strangers.length - inFlight.length,
     missingOnChain: owned.length - owners.size,
-    fundedTwice: [...history.fundings.values()].filter((times) => times > 1).length,
+    fundedTwice: [...history.fundings].filter(([address, fundings]) => isFundedTwice(address, fundings)).length,
     neverFunded: isFunded ? [...owners.keys()].filter((address) => !history.fundings.has(address ?? '')).length : 0,
     inFlight: inFlight.length,
   };

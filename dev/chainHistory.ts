@@ -15,12 +15,17 @@ export interface CreatedOnChain {
   readonly keys: ReadonlySet<string>;
 }
 
+export interface FundingOnChain {
+  readonly txId: string;
+  readonly height: number;
+}
+
 /** What the chain's events tell of a range of blocks. */
 export interface ChainHistory {
   /** Accounts made in it, by address. */
   readonly accounts: ReadonlyMap<string, CreatedOnChain>;
-  /** How often each address got exactly the funding amount out of a funder's vault. */
-  readonly fundings: ReadonlyMap<string, number>;
+  /** By address: each time that it got exactly the funding amount out of a funder's vault. */
+  readonly fundings: ReadonlyMap<string, readonly FundingOnChain[]>;
 }
 
 export interface HistoryRange {
@@ -44,10 +49,13 @@ export async function readChainHistory(node: AccessNode, range: HistoryRange): P
   const keys = new Map<string, Set<string>>();
   for (const { address, publicKey } of readCreatedAccounts(await events('flow.AccountKeyAdded'))) keys.set(address, (keys.get(address) ?? new Set()).add(publicKey));
   const paying = payingTransactions(await events(`${flowToken}.TokensWithdrawn`), range);
-  const deposits = readDeposits((await events(`${flowToken}.TokensDeposited`)).filter((event) => paying.has(event.txId)), { contracts: { FlowToken: FLOW_TOKEN } });
-
-  const fundings = new Map<string, number>();
-  for (const { address, amount } of deposits) if (amount === range.fundingAmount) fundings.set(address, (fundings.get(address) ?? 0) + 1);
+  const fundings = new Map<string, FundingOnChain[]>();
+  for (const event of await events(`${flowToken}.TokensDeposited`)) {
+    if (!paying.has(event.txId)) continue;
+    for (const { address, amount } of readDeposits([event], { contracts: { FlowToken: FLOW_TOKEN } })) {
+      if (amount === range.fundingAmount) fundings.set(address, [...(fundings.get(address) ?? []), { txId: event.txId, height: event.height }]);
+    }
+  }
   return {
     accounts: new Map(
       created.map((event) => {

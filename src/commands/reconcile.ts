@@ -13,6 +13,7 @@ import { sweep } from '../handlers/sweep/sweep.js';
 import { isPaused, sayChanged } from '../journal/control.js';
 import { countersOf, unsettledOf, type Cycle } from '../journal/cycles.js';
 import { heartbeat, stopInstance } from '../journal/instances.js';
+import { takeOverTransactions } from '../journal/takeOver.js';
 import { lookAgainAt } from '../journal/users.js';
 import { createLog } from '../log.js';
 import { readSettings } from '../settings.js';
@@ -20,7 +21,7 @@ import { onStopSignals } from '../shutdown.js';
 import { oneUser } from '../users/oneUser.js';
 import { openUsers } from '../users/openUsers.js';
 import type { UserSource } from '../users/source.js';
-import { within } from '../waiting.js';
+import { waitUntil, within } from '../waiting.js';
 import { cycleToText, estimateToText, findingToText } from './cycleText.js';
 import { withInstance } from './openInstance.js';
 import { print } from './output.js';
@@ -34,6 +35,8 @@ export interface ReconcileOptions {
 }
 
 const HEARTBEAT_MS = 2_000;
+/** At its end what is not sealed yet is waited for so long; then it is left to the next instance. */
+const DRAIN_MS = 10_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** `wallet-sync reconcile`: one sweep, now and here. It stops in order at SIGTERM or SIGINT; the next one goes on from there. */
@@ -88,9 +91,19 @@ const LISTED = 10_000;
 async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, options: ReconcileOptions, signal: AbortSignal, progress: Progress): Promise<void> {
   const { journal, id, log, settings, statistics } = instance;
   if (await isPaused(journal)) throw new AppError('data', 'the service is paused: nothing is sent', { where: 'wallet_sync.control', mend: 'wallet-sync resume, or look with --dry-run' });
-  await heartbeat(journal, id, statistics);
-  const beats = setInterval(() => void heartbeat(journal, id, statistics).catch((error: unknown) => log.warn({ reason: String(error) }, 'heartbeat failed')), HEARTBEAT_MS);
   const follower = createFollower(instance, createSettlers(instance, createBatchSize(), createPace(instance.now)), { maySend: () => true, onSettled: () => undefined });
+  /** Transactions of the dead have nobody, where no daemon runs. */
+  const beat = async (): Promise<void> => {
+    await heartbeat(journal, id, statistics);
+    for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) follower.follow(transaction);
+  };
+  await beat();
+  let beating: Promise<unknown> | null = null;
+  const beats = setInterval(() => {
+    beating ??= beat()
+      .catch((error: unknown) => log.warn({ reason: String(error) }, 'heartbeat failed'))
+      .finally(() => void (beating = null));
+  }, HEARTBEAT_MS);
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   try {
     if (options.user !== undefined) await lookAgainAt(journal, options.user);
@@ -114,6 +127,7 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
     }
     await report(instance, cycle, options.json);
   } finally {
+    await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
     clearInterval(beats);
     follower.stop();
     await within(10_000, configExport?.close());

@@ -24,6 +24,8 @@ export interface Mender {
   take(findings: readonly Mendable[]): Promise<void>;
   /** No more come: resolves when all are sent, and settled or waited for long enough. */
   finish(): Promise<void>;
+  /** After its signal, or the end: resolves when nothing is being sent any more; what was found and is not sent then is counted so. */
+  stop(): Promise<void>;
 }
 
 export interface MenderOptions {
@@ -132,7 +134,8 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
   };
 
   const send = async (): Promise<void> => {
-    while (toFund.length >= MAX_DEPOSITS_PER_TRANSACTION || (toFund.length > 0 && (isClosing || performance.now() - oldestAt >= gatherMs))) {
+    const isDue = (): boolean => toFund.length >= MAX_DEPOSITS_PER_TRANSACTION || (toFund.length > 0 && (isClosing || performance.now() - oldestAt >= gatherMs));
+    while (isDue() && !signal.aborted) {
       const wallets = toFund.splice(0, MAX_DEPOSITS_PER_TRANSACTION);
       if (!(await sendFunding(wallets))) {
         toFund.unshift(...wallets);
@@ -156,12 +159,17 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
   };
 
   const giveUp = async (): Promise<void> => {
-    const error = new AppError('funds', 'no slot of a funder was to spare', { mend: 'wallet-sync funders add-keys, or send FLOW to a funder: `wallet-sync status` shows which are out of rotation' });
-    if (toFund.length + toRepair.length > 0) log.warn({ unsent: toFund.length + toRepair.length, reason: error.message, mend: error.mend }, 'wallets left as they are until the next sweep');
-    if (toFund.length > 0) await countUnsent('fund', toFund.splice(0), error.kind);
-    if (toRepair.length > 0) await countUnsent('repair', toRepair.splice(0), error.kind);
+    await leave(new AppError('funds', 'no slot of a funder was to spare', { mend: 'wallet-sync funders add-keys, or send FLOW to a funder: `wallet-sync status` shows which are out of rotation' }));
+  };
+
+  /** What was found and not sent is for the next sweep. */
+  const leave = async (why: AppError): Promise<void> => {
+    for (const { kind, wallets } of underWay.values()) if (kind === 'fund') toRepair.push(...wallets.filter((wallet) => wallet.needsRepair));
+    if (toFund.length + toRepair.length > 0) log.warn({ unsent: toFund.length + toRepair.length, reason: why.message, mend: why.mend }, 'wallets left as they are until the next sweep');
     if (underWay.size > 0) log.warn({ unsettled: underWay.size }, 'the sweep ends before its transactions: they are counted when they settle');
     underWay.clear();
+    if (toFund.length > 0) await countUnsent('fund', toFund.splice(0), why.kind);
+    if (toRepair.length > 0) await countUnsent('repair', toRepair.splice(0), why.kind);
   };
 
   /** One loop at a time, while there is something to do. Its failure is thrown to who takes or finishes next. */
@@ -192,12 +200,16 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     },
     async finish() {
       isClosing = true;
-      while (toFund.length + toRepair.length + underWay.size > 0 && !signal.aborted) {
+      // At least once: what is just being sent waits nowhere and is not under way yet.
+      do {
         start();
         await running;
         throwFailure();
-      }
-      throwFailure();
+      } while (toFund.length + toRepair.length + underWay.size > 0 && !signal.aborted);
+    },
+    async stop() {
+      await running;
+      await leave(new AppError('data', 'the sweep was stopped before its end'));
     },
   };
 }

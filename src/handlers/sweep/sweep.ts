@@ -88,7 +88,9 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
       if (made > 0) options.onRowsMade?.();
     },
   });
-  const mender = createMender(instance, { follower, cycleId: cycle.id, step, signal, patience });
+  /** However it ends, nothing is sent after it. */
+  const over = new AbortController();
+  const mender = createMender(instance, { follower, cycleId: cycle.id, step, signal: AbortSignal.any([signal, over.signal]), patience });
   const clock = createCounter();
   const timed = async <T>(stage: Stage, work: () => Promise<T>): Promise<T> => clock.timed(stage, work);
 
@@ -98,17 +100,23 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
     room: () => SCRIPTS_UNDER_WAY * size.current(),
     onFull: (isFull) => look.noMorePages(isFull),
   });
-  for await (const looked of pages) {
-    const mendable = await save(step, cycle.id, looked);
-    cycle.done += looked.users;
-    options.onProgress?.(cycle.done, cycle.total);
-    for (const each of looked.corrupted) log.warn({ authId: each.authId, reason: each.reason, mend: each.solution }, 'wallet corrupted');
-    for (const each of looked.apart) log.warn({ authId: each.authId, address: each.address, reason: each.reason }, 'wallet cannot be checked: set apart');
-    await mender.take(mendable);
+  try {
+    for await (const looked of pages) {
+      const mendable = await save(step, cycle.id, looked);
+      cycle.done += looked.users;
+      options.onProgress?.(cycle.done, cycle.total);
+      for (const each of looked.corrupted) log.warn({ authId: each.authId, reason: each.reason, mend: each.solution }, 'wallet corrupted');
+      for (const each of looked.apart) log.warn({ authId: each.authId, address: each.address, reason: each.reason }, 'wallet cannot be checked: set apart');
+      await mender.take(mendable);
+      if (signal.aborted) return null;
+    }
     if (signal.aborted) return null;
+    await timed('funding_check', () => mender.finish());
+  } finally {
+    over.abort();
+    // Where it fails too, as after another instance has taken the sweep over, what was not sent is not counted.
+    await mender.stop().catch(() => undefined);
   }
-  if (signal.aborted) return null;
-  await timed('funding_check', () => mender.finish());
 
   let setAside = 0;
   let orphans = { marked: 0, refused: 0 };
