@@ -136,6 +136,29 @@ it('a wallet funded twice by us is counted; a gift of the same amount, another a
   expect(faultsOf(await audit())).toEqual({ fundedTwice: 1 });
 });
 
+it('a refill is a funding of the journal with the wallet as its member, once: another wallet in it, a second deposit in it, and one that failed are no refills', async () => {
+  const [refilled, stranger, twice, failed] = await makeOnChain(keys(4));
+  await record([refilled!, stranger!, twice!, failed!], 4);
+  const journaled = async (addresses: readonly string[], members: readonly Made[], state: 'sealed' | 'failed'): Promise<void> => {
+    const transaction = await buildFundWallets({ ...(await parts()), deposits: addresses.map((address) => ({ address, amount: FUNDING })) });
+    await sendAndSeal(chain.accessNode, transaction);
+    await database.asOwner(
+      `insert into wallet_sync.transaction (id, kind, body, proposer_address, proposer_key_index, sequence_number, reference_height, expiry_blocks, instance, epoch, state, settled_at)
+       values ($1, 'fund', '{}', $2, 0, 0, 0, 600, gen_random_uuid(), 0, $3::wallet_sync.transaction_state, clock_timestamp())`,
+      [transaction.id, chain.funder.address, state],
+    );
+    await database.asOwner('insert into wallet_sync.member (transaction_id, account_id, balance_height, live) select $1, id, 1, false from wallet_sync.account where address = any($2)', [transaction.id, members.map((each) => each.address)]);
+  };
+  await journaled([refilled!.address], [refilled!], 'sealed');
+  await journaled([refilled!.address], [refilled!], 'sealed');
+  expect(faultsOf(await audit())).toEqual({});
+  await journaled([stranger!.address], [refilled!], 'sealed');
+  expect(faultsOf(await audit())).toEqual({ fundedTwice: 1 });
+  await journaled([twice!.address, twice!.address], [twice!], 'sealed');
+  await journaled([failed!.address], [failed!], 'failed');
+  expect(faultsOf(await audit())).toEqual({ fundedTwice: 3 });
+});
+
 it('an account that never got its funding is counted', async () => {
   const made = await makeOnChain(keys(2), 0n);
   await record(made);

@@ -15,7 +15,7 @@ import { startInProcess, type InProcess } from '../support/inProcess.js';
 import { actAs, BLOCK_VAULT, DROP_VAULT, FILL_STORAGE, MISTYPE_RECEIVER, REVOKE_KEY, SPEND_FLOW, UNPUBLISH_BALANCE, UNPUBLISH_RECEIVER, type OwnersAct } from '../support/walletOwner.js';
 import { strangeSigner } from './chainParts.js';
 
-const WALLETS = 20;
+const WALLETS = 30;
 const WHOLE = { exists: true, keyPresent: true, flowReceiver: true, vault: true, receiverCapability: true, balanceCapability: true };
 const NO_COUNTS = { synced_wallets: 0, vaults_created: 0, flow_funding_needed: 0, flow_funding_success: 0, flow_funding_errors: 0, flow_spent: 0 };
 const AMOUNT = 10_000_000;

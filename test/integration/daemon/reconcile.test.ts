@@ -77,7 +77,7 @@ describe('--dry-run', () => {
     expect(linesOf(text.stderr).filter((line) => !PROGRESS.test(line))).toEqual([]);
   });
 
-  it('finds the rows that are not there to be mended by --user, one user alone', async () => {
+  it('sees afterwards that --user has mended one user alone', async () => {
     const [one, other] = [wallets[0]!, wallets[1]!];
     const report = await reportOf(reconcile('--user', one.authId, '--json'));
     expect(report).toMatchObject({ source: 'one user', total_wallets: 1, vaults_created: 1, synced_wallets: 1, unsettled: 0 });
@@ -165,8 +165,16 @@ describe('broken off in the middle', () => {
 
     // One user in between takes nothing of it away.
     await reportOf(reconcile('--user', wallets[50]!.authId, '--json'));
-    expect(await reportOf(reconcile('--json'))).toMatchObject({ cycle: brokenOff.id, total_wallets: USERS, unsettled: 0 });
-    expect((await reportOf(reconcile('--json')))['cycle']).toBeGreaterThan(brokenOff.id);
+    const resumed = await reportOf(reconcile('--json'));
+    expect(resumed).toMatchObject({ cycle: brokenOff.id, total_wallets: USERS });
+    await until(30_000, async () => (await sql("select from wallet_sync.transaction where state = 'live'")).length === 0);
+    // What it had found and not sent is counted as such, and is the next one's.
+    const [record] = await sql<Record<string, number>>('select flow_funding_needed::integer as needed, flow_funding_success::integer as success, flow_funding_errors::integer as errors from wallet_sync.cycle where id = $1', [brokenOff.id]);
+    expect(record!['needed']).toBe(4);
+    expect(record!['success']! + record!['errors']!).toBe(4);
+    const next = await reportOf(reconcile('--json'));
+    expect(next['cycle']).toBeGreaterThan(brokenOff.id);
+    expect(next).toMatchObject({ total_wallets: USERS, unsettled: 0, flow_funding_needed: record!['errors'], flow_funding_success: record!['errors'] });
   });
 
   it('by SIGINT while the access node does not answer, it ends in order within the bound of a call', async () => {
@@ -198,7 +206,12 @@ describe('broken off in the middle', () => {
   });
 
   it('and in the end all is as it should be', async () => {
-    const report = await reportOf(reconcile('--json'));
-    expect(report).toMatchObject({ total_wallets: USERS, corrupted_wallets: 1, flow_funding_needed: 0, vaults_created: 0 });
+    // What the killed one had found and not sent was not counted; this one mends it.
+    expect(await reportOf(reconcile('--json'))).toMatchObject({ total_wallets: USERS, unsettled: 0, errors: {} });
+    const sent = broadcasts();
+    expect(await reportOf(reconcile('--json'))).toMatchObject({ total_wallets: USERS, corrupted_wallets: 1, waiting: 0, synced_wallets: USERS - 1, flow_funding_needed: 0, vaults_created: 0 });
+    expect(broadcasts()).toBe(sent);
+    await nothingLeased();
+    expect(await world.duplicates()).toBe(0);
   });
 });
