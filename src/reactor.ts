@@ -70,8 +70,13 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     rings$.next({ authId: null, source });
     make$.next();
   };
+  /** Kept here until a sweep has done it: signals that come together are one. */
+  let isResyncAsked = false;
   const control = createControl(instance, {
-    onResyncAll: () => sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' }),
+    onResyncAll: () => {
+      isResyncAsked = true;
+      sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' });
+    },
     onWork: () => wake('control'),
   });
   const batchSize = createBatchSize();
@@ -160,10 +165,12 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     if (schemaMissing || stopping.signal.aborted) return;
     await control.read();
     if (control.isPaused()) return;
+    const isResync = isResyncAsked;
+    isResyncAsked = false;
     const pass = sweep(instance, {
-      reason: signal.reason,
+      reason: isResync ? RESYNC : signal.reason,
       // Who asks for a resync wants all users looked at from now on.
-      resumes: signal.reason !== RESYNC,
+      resumes: !isResync,
       signal: stopping.signal,
       follower,
       openUsers: () => openUsers(instance),
@@ -175,10 +182,14 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     sweeping = pass.catch(() => undefined);
     try {
       // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
-      if ((await pass) === null && signal.reason === RESYNC) after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
+      if ((await pass) === null && isResync) {
+        isResyncAsked = true;
+        after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
+      }
     } catch (thrown) {
+      isResyncAsked ||= isResync;
       // What broke it off may be over soon; it is resumed from its last page.
-      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: signal.reason === RESYNC ? RESYNC : 'resumed' }));
+      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: 'resumed' }));
       throw thrown;
     }
   };
