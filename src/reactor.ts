@@ -70,8 +70,13 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     rings$.next({ authId: null, source });
     make$.next();
   };
+  /** Kept here until a sweep has done it: signals that come together are one. */
+  let isResyncAsked = false;
   const control = createControl(instance, {
-    onResyncAll: () => sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' }),
+    onResyncAll: () => {
+      isResyncAsked = true;
+      sweeps$.next({ kind: 'sweep', reason: RESYNC, source: 'control' });
+    },
     onWork: () => wake('control'),
   });
   const batchSize = createBatchSize();
@@ -161,10 +166,12 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     await control.read();
     if (control.isPaused()) return;
     let isOpen = false;
+    const isResync = isResyncAsked;
+    isResyncAsked = false;
     const pass = sweep(instance, {
-      reason: signal.reason,
+      reason: isResync ? RESYNC : signal.reason,
       // Who asks for a resync wants all users looked at from now on.
-      resumes: signal.reason !== RESYNC,
+      resumes: !isResync,
       signal: stopping.signal,
       follower,
       mayWork,
@@ -178,10 +185,15 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
     sweeping = pass.catch(() => undefined);
     try {
       // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
-      if ((await pass) === null && signal.reason === RESYNC) after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
+      if ((await pass) === null && isResync) {
+        isResyncAsked = true;
+        after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
+      }
     } catch (thrown) {
+      // Once its record is open, the resync's own sweep is resumed.
+      isResyncAsked ||= isResync && !isOpen;
       // What broke it off may be over soon; it is resumed from its last page.
-      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: isOpen ? 'resumed' : signal.reason }));
+      after(SWEEP_AGAIN_MS * 6, () => sweeps$.next({ ...signal, reason: 'resumed' }));
       throw thrown;
     }
   };
