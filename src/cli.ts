@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
 import { toAppError } from './errors.js';
+import { keepHeapSmall } from './heap.js';
+
+keepHeapSmall();
 
 const program = new Command('wallet-sync')
   .description('Gives every user of a Supabase project a Flow wallet, and keeps all wallets as they should be.')

@@ -8,6 +8,7 @@ import { decodeCadence, type FclArg } from './fcl.js';
 import type { Limiter } from './limiter.js';
 import { createRest, parseAnswer, type CallWatch, type RestAnswer, type RestCall } from './rest.js';
 import { AccountAnswer, BlocksAnswer, EventsAnswer, JsonPayload, ParametersAnswer, ResultAnswer, ScriptAnswer, type EventAnswer } from './restAnswers.js';
+import { scriptBody } from './scriptBody.js';
 import { parseShape } from './shape.js';
 
 export interface AccessNodeOptions {
@@ -143,8 +144,7 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
     },
 
     async script(cadence, args, o = {}) {
-      const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
-      const body = JSON.stringify({ script: base64(cadence), arguments: args.map((argument) => base64(JSON.stringify(argument))) });
+      const body = scriptBody(cadence, args);
       return decodeCadence(await ask(ScriptAnswer, { kind: 'script', path: '/v1/scripts?block_height=sealed', body, ...o }));
     },
 

@@ -24,7 +24,7 @@ export interface RestCall {
   /** Starts with /v1. */
   readonly path: string;
   /** Sent byte for byte by POST; without it the call is a GET. */
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly priority?: number;
 }
 
