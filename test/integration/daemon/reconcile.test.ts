@@ -10,7 +10,7 @@ const USERS = 100;
 const PAGE = 20;
 /** In 10^-8 FLOW: 0.01, below the threshold of 0.075. */
 const LITTLE = 1_000_000n;
-const PROGRESS = /^(\d+ %, [\d,]+ of [\d,]+ users, [\d,]+\/s.*|[\d,]+ users, [\d,]+\/s)$/;
+const PROGRESS = /^(\d+ %, [\d,]+ of [\d,]+ users(, [\d,]+\/s.*)?|[\d,]+ users(, [\d,]+\/s)?)$/;
 
 let world: DaemonWorld;
 let wallets: Wallet[];
