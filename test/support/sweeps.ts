@@ -11,6 +11,8 @@ export interface Wallet {
 export async function everybody(world: DaemonWorld, users: number): Promise<Wallet[]> {
   const daemon = world.daemon({ POOL_SIZE: '0', CONFIG_EXPORT: 'off' });
   await world.ready(await world.signUps(users), 100_000);
+  // Stopped in the middle of its first sweep it would leave it to be resumed.
+  await daemon.logged((line) => line.msg === 'sweep done');
   await daemon.stop();
   const rows = await world.stack.postgres.query<{ auth_id: string; address: string }>('postgres', "select auth_id, address from wallet_sync.account where state = 'assigned' order by auth_id");
   return rows.map((row) => ({ authId: row.auth_id, address: row.address }));
