@@ -34,12 +34,12 @@ async function retryOne(json: boolean, what: 'account' | 'user', id: number | st
 async function retryAll(json: boolean): Promise<void> {
   const done = await withJournal(async (journal) => {
     const retried = await retryAllFailed(journal);
-    if (retried.accounts.length + retried.users.length > 0) await sayChanged(journal);
+    if (retried.accounts.length + retried.users.length + retried.wallets.length > 0) await sayChanged(journal);
     return retried;
   });
-  const { accounts, users } = done;
-  const counts = [countOf(accounts.length, 'account'), countOf(users.length, 'user')].filter((text) => text !== '');
-  print(json, done, counts.length === 0 ? 'Nothing to retry: nothing has failed.' : `Retried ${counts.join(' and ')}.`);
+  const { accounts, users, wallets } = done;
+  const counts = [countOf(accounts.length, 'account'), countOf(users.length, 'user'), countOf(wallets.length, 'wallet')].filter((text) => text !== '');
+  print(json, done, counts.length === 0 ? 'Nothing to retry: nothing has failed.' : `Retried ${counts.join(', ')}.`);
 }
 
 const countOf = (count: number, what: string): string => (count === 0 ? '' : count === 1 ? `1 ${what}` : `${count} ${what}s`);

@@ -83,12 +83,12 @@ const readUser = (db: Db, authId: string): Promise<z.output<typeof userRow>> =>
     [authId],
   );
 
-/** Lets all of both be tried again. */
-export async function retryAllFailed(journal: Journal): Promise<{ accounts: number[]; users: string[] }> {
+/** Lets all of them be tried again. */
+export async function retryAllFailed(journal: Journal): Promise<{ accounts: number[]; users: string[]; wallets: string[] }> {
   return journal.transaction(async (db) => {
     const accounts = await queryRows(db, z.object({ id: z.number() }), `${RETRY_ACCOUNTS} returning id`);
-    await db.query('delete from wallet_sync.apart');
+    const wallets = await queryRows(db, z.object({ address: z.string() }), 'delete from wallet_sync.apart returning address');
     const users = await queryRows(db, z.object({ auth_id: z.string() }), "delete from wallet_sync.user_state where state = 'corrupted' returning auth_id");
-    return { accounts: accounts.map((row) => row.id).sort((a, b) => a - b), users: users.map((row) => row.auth_id).sort() };
+    return { accounts: accounts.map((row) => row.id).sort((a, b) => a - b), users: users.map((row) => row.auth_id).sort(), wallets: [...new Set(wallets.map((row) => row.address))].sort() };
   });
 }

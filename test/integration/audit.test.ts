@@ -138,7 +138,7 @@ it('a wallet funded twice by us is counted; a gift of the same amount, another a
 
 it('a refill is a funding of the journal with the wallet as its member, once: a wallet that is none of its members, and one that is recorded as failed, are no refills', async () => {
   const [refilled, stranger, failed] = await makeOnChain(keys(3));
-  await record([refilled!, stranger!, failed!], 3);
+  await record([refilled!, stranger!, failed!]);
   const journaled = async (addresses: readonly string[], members: readonly Made[], state: 'sealed' | 'failed'): Promise<void> => {
     const transaction = await buildFundWallets({ ...(await parts()), deposits: addresses.map((address) => ({ address, amount: FUNDING })) });
     await sendAndSeal(chain.accessNode, transaction);

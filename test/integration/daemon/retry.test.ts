@@ -47,7 +47,7 @@ it('a failed account whose cause is not mended fails again, alone, and nobody wa
   await sourceIs(daemon, 'notify', 'ok');
   await world.ready(await world.signUps(4));
   await until(30_000, async () => (await stateOf(id)) === 'failed');
-  expect(JSON.parse((await walletSync('retry', '--all-failed', '--json')).stdout)).toEqual({ accounts: [id], users: [] });
+  expect(JSON.parse((await walletSync('retry', '--all-failed', '--json')).stdout)).toEqual({ accounts: [id], users: [], wallets: [] });
   await world.ready(await world.signUps(2));
   await until(30_000, async () => (await stateOf(id)) === 'failed');
   // Once in a batch or alone, then alone.
@@ -78,7 +78,7 @@ it('nothing failed: nothing to retry, and nothing listed', async () => {
   await sql("delete from wallet_sync.member where account_id in (select id from wallet_sync.account where state = 'failed')");
   await sql("delete from wallet_sync.account where state = 'failed'");
   expect(await walletSync('status', '--failed')).toMatchObject({ code: 0, stdout: 'Nothing has failed.\n' });
-  expect(await walletSync('status', '--failed', '--json')).toMatchObject({ code: 0, stdout: '{"accounts":[],"users":[]}\n' });
+  expect(await walletSync('status', '--failed', '--json')).toMatchObject({ code: 0, stdout: '{"accounts":[],"users":[],"wallets":[]}\n' });
   expect(await walletSync('retry', '--all-failed')).toMatchObject({ code: 0, stdout: 'Nothing to retry: nothing has failed.\n' });
 });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp } from '../../../dev/signUp.js';
 import { AppError } from '../../../src/errors.js';
+import { setApart } from '../../../src/journal/apart.js';
 import { assignAccounts, markCorrupted, waitingUsers } from '../../../src/journal/assignments.js';
 import { recordFailedCreation, recordSealedCreation } from '../../../src/journal/creations.js';
 import { prepareAccounts, type PreparedAccount } from '../../../src/journal/demand.js';
@@ -108,7 +109,9 @@ test('a user who was not set apart has nothing to retry: waiting, ready, held; n
   expect(await database.asOwner('select count(*)::int as held from wallet_sync.user_state')).toEqual([{ held: 1 }]);
 });
 
-test('all failed ones at once: every failed account and every user who was set apart, and nobody else', async () => {
+const APART = '0xf8d6e0586b0a20c7';
+
+test('all failed ones at once: every failed account, every user and every wallet that was set apart, and nobody else', async () => {
   const first = await failAlone();
   const second = await failAlone();
   const [prepared] = await prepare(1);
@@ -117,15 +120,17 @@ test('all failed ones at once: every failed account and every user who was set a
   await markCorrupted(database.journal, authId, 'his row refuses', 'mend the row');
   await database.asOwner("insert into wallet_sync.user_state (auth_id, state, reason) values ($1, 'held', 'not confirmed')", [held.authId]);
 
+  await setApart(database.journal, 'repair', APART, 'something else is stored');
   expect(await readFailures(database.journal)).toMatchObject({
     accounts: [{ id: first, ...FAULT, since: expect.any(Date) as Date }, { id: second, ...FAULT }],
     users: [{ auth_id: authId, reason: 'his row refuses', solution: 'mend the row', since: expect.any(Date) as Date }],
+    wallets: [{ auth_id: null, address: APART, work: 'repair', reason: 'something else is stored', attempts: 1 }],
   });
-  expect(await retryAllFailed(database.journal)).toEqual({ accounts: [first, second], users: [authId] });
+  expect(await retryAllFailed(database.journal)).toEqual({ accounts: [first, second], users: [authId], wallets: [APART] });
   expect(await readAccount(second)).toMatchObject({ state: 'prepared', batch_max: 1, ...FAULT });
   expect(await readAccount(prepared!.id)).toMatchObject({ state: 'prepared', batch_max: null });
   expect(await database.asOwner('select auth_id from wallet_sync.user_state')).toEqual([{ auth_id: held.authId }]);
 
-  expect(await readFailures(database.journal)).toEqual({ accounts: [], users: [] });
-  expect(await retryAllFailed(database.journal)).toEqual({ accounts: [], users: [] });
+  expect(await readFailures(database.journal)).toEqual({ accounts: [], users: [], wallets: [] });
+  expect(await retryAllFailed(database.journal)).toEqual({ accounts: [], users: [], wallets: [] });
 });
