@@ -17,7 +17,11 @@ beforeAll(async () => {
   wallets = await everybody(world, USERS);
 });
 afterAll(() => world?.stop());
-beforeEach(() => world.stack.accessNode.faults.clear());
+beforeEach(async () => {
+  world.stack.accessNode.faults.clear();
+  // A sweep that the last test's daemons were stopped in would be resumed behind what this one has prepared.
+  await owner('update wallet_sync.cycle set ended_at = clock_timestamp() where ended_at is null');
+});
 // Those of a test that failed, too.
 afterEach(() => Promise.all(world.daemonsAlive().map((daemon) => daemon.stop())));
 
