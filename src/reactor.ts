@@ -187,7 +187,8 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
       // Another instance sweeps and may be past the user this was asked for: once more when it has ended.
       if ((await pass) === null && isResync) {
         isResyncAsked = true;
-        after(SWEEP_AGAIN_MS, () => sweeps$.next(signal));
+        // At a time of its own: two that began together would meet each time.
+        after(SWEEP_AGAIN_MS * (0.5 + Math.random()), () => sweeps$.next(signal));
       }
     } catch (thrown) {
       // Once its record is open, the resync's own sweep is resumed.

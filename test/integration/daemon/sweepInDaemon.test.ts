@@ -77,15 +77,16 @@ it('of two daemons one sweeps at a time, and a resync that comes meanwhile is fo
   const daemons = [0, 1].map(() => world.daemon({ ...SETTINGS, SYNC_INTERVAL: '1' }));
   await Promise.all(daemons.map((daemon) => sourceIs(daemon, 'notify', 'ok')));
   await owner('select wallet_sync.resync()');
-  await until(60_000, () => Promise.resolve(daemons.every((daemon) => sweeps([daemon]).length >= 1) && sweeps(daemons).length >= 4 && sweeps(daemons).some(isSweep('resync'))));
+  // Which of them sweeps is left open: two that began together can meet each time, and one of them always comes first.
+  await until(60_000, () => Promise.resolve(sweeps(daemons).length >= 4 && sweeps(daemons).some(isSweep('resync'))));
   await Promise.all(daemons.map((daemon) => daemon.stop()));
 
-  const cycles = await owner<{ instance: string; began_before_the_end: boolean; looked: string; ended: boolean }>(
-    `select instance, started_at < lag(ended_at) over (order by id) as began_before_the_end, total_wallets as looked, ended_at is not null as ended
+  const cycles = await owner<{ began_before_the_end: boolean; looked: string; ended: boolean }>(
+    `select started_at < lag(ended_at) over (order by id) as began_before_the_end, total_wallets as looked, ended_at is not null as ended
      from wallet_sync.cycle where id > $1 order by id`,
     [last],
   );
-  expect(new Set(cycles.map((cycle) => cycle.instance)).size).toBe(2);
+  expect(cycles.length).toBeGreaterThanOrEqual(4);
   expect(cycles.filter((cycle) => cycle.began_before_the_end)).toEqual([]);
   const total = await users();
   for (const cycle of cycles.filter((each) => each.ended)) expect(Number(cycle.looked)).toBe(total);
