@@ -53,7 +53,7 @@ export async function sweep(instance: Instance, options: SweepOptions): Promise<
   } catch (thrown) {
     if (options.signal.aborted) return null;
     if (!(thrown instanceof SweepLost)) throw thrown;
-    instance.log.warn({ reason: thrown.message }, 'this pass changes nothing more');
+    instance.log.warn('the sweep was taken over by another instance: this pass changes nothing more');
     return null;
   }
 }
