@@ -1,19 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { oldestFirst, type Answer, type Listed, type Walk } from '../../src/users/oldestFirst.js';
+import { createRandom } from '../support/random.js';
 
 const SEED = 20_261_127;
-
-/** A number in [0, 1) from a seed. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A list by page numbers, as the Auth server answers: newest first, rows of one instant in an order of its own each time. */
 function createList(seed: number, count: number, sameInstant: number, cap = Infinity) {

@@ -3,7 +3,8 @@ import { createAdminApi } from '../../../src/users/adminApi.js';
 import { createAdminUsers } from '../../../src/users/adminUsers.js';
 import type { Patience } from '../../../src/users/persevere.js';
 import type { UserSource } from '../../../src/users/source.js';
-import { createRandom, readAll, startUsersWorld, type Fate, type UsersWorld } from './usersWorld.js';
+import { createRandom } from '../../support/random.js';
+import { readAll, startUsersWorld, type Fate, type UsersWorld } from './usersWorld.js';
 
 const SEED = 20_261_127;
 const QUICK: Patience = { attempts: 4, firstMs: 1, capMs: 1 };

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createPostgresUsers } from '../../../src/users/postgresUsers.js';
 import { startDatabase, type Database } from '../../support/database.js';
-import { createRandom, readAll } from './usersWorld.js';
+import { createRandom } from '../../support/random.js';
+import { readAll } from './usersWorld.js';
 
 const SEED = 20_261_127;
 const ZEROS = '00000000-0000-0000-0000-000000000000';
