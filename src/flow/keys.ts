@@ -15,6 +15,9 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
+/** The weight of a key that signs alone. */
+export const FULL_WEIGHT = 1_000;
+
 const PrivateKey = z.string().regex(/^[0-9a-f]{64}$/i);
 
 const CURVES: Record<SignatureAlgorithm, elliptic.ec> = {

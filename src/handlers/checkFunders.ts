@@ -2,6 +2,7 @@ import { AppError, toAppError } from '../errors.js';
 import type { AccountKey } from '../flow/accessNode.js';
 import { formatAmount } from '../flow/amount.js';
 import { MAX_ACCOUNTS_PER_TRANSACTION } from '../flow/createAccounts.js';
+import { FULL_WEIGHT } from '../flow/keys.js';
 import type { Funder } from '../flow/network.js';
 import type { Db } from '../journal/pool.js';
 import { keyIndexesOf, registerSlots, setRotation } from '../journal/slots.js';
@@ -16,9 +17,6 @@ const FEE = 1_000_000n;
 
 /** Below this a funder leaves the rotation, in 10^-8 FLOW. */
 export const lowWaterMark = (fundingAmount: bigint): bigint => BATCHES_IN_RESERVE * (MEMBERS_OF_A_BATCH * (fundingAmount + ACCOUNT_COST) + FEE);
-
-/** A key that signs alone. */
-const FULL_WEIGHT = 1_000;
 
 /** What is wrong with a funder's key on chain; null where it can sign. */
 export function faultOfKey(funder: Funder, key: AccountKey | undefined): string | null {

@@ -1,5 +1,6 @@
 import { AppError, toAppError } from '../errors.js';
 import type { AccountKey } from '../flow/accessNode.js';
+import { FULL_WEIGHT } from '../flow/keys.js';
 import { buildRepairWallet } from '../flow/repairWallet.js';
 import { createSigner, type Signer } from '../flow/sign.js';
 import { drawPayer, leaseWalletSlot, releaseSlot, removeIdleWalletSlots, type Slot } from '../journal/slots.js';
@@ -10,9 +11,6 @@ import { funderSigner, submitTransaction } from './submitTransaction.js';
 
 /** What users' keys are, and what they sign with. */
 const ALGORITHMS = { signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' } as const;
-/** A key that signs alone. */
-const FULL_WEIGHT = 1_000;
-
 /** A user's wallet that lacks its vault or a capability, as the journal has it. */
 export interface BrokenWallet {
   readonly accountId: number;
