@@ -1,15 +1,13 @@
 import { MAX_DEPOSITS_PER_TRANSACTION } from '../../flow/fundWallets.js';
 import { COUNTER_NAMES, type Counters } from '../../journal/cycles.js';
 import { averageFees } from '../../journal/fees.js';
-import { sharedAddresses, type Corruption } from '../../journal/sweepPages.js';
+import type { Corruption } from '../../journal/sweepPages.js';
 import type { UserSource } from '../../users/source.js';
 import type { Instance } from '../instance.js';
 import type { Finding } from './digest.js';
-import { inOrder } from './inOrder.js';
-import { createLook } from './look.js';
+import { openLook } from './look.js';
 import { PATIENCE } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
-import { SCRIPTS_UNDER_WAY, SHARED } from './walk.js';
 
 /** What a wallet lacks, for an operator. */
 export interface ListedFinding {
@@ -51,25 +49,17 @@ export async function estimate(instance: Instance, options: EstimateOptions): Pr
   let toRepair = 0;
   let done = 0;
 
-  const look = createLook(instance, {
+  const look = await openLook(instance, {
     size,
     signal,
     patience: PATIENCE,
-    shared: new Set(await sharedAddresses(journal, SHARED)),
     makeRows: (authIds) => {
       rowsToMake += authIds.length;
       return Promise.resolve();
     },
   });
   const total = await users.count();
-  const pages = inOrder(users.pages(null, signal), {
-    work: (page) => look.page(page),
-    weigh: (page) => page.users.length,
-    room: () => SCRIPTS_UNDER_WAY * size.current(),
-    onFull: (isFull) => look.noMorePages(isFull),
-    onBrokenOff: () => look.end(),
-  });
-  for await (const looked of pages) {
+  for await (const looked of look.all(users.pages(null, signal))) {
     for (const name of COUNTER_NAMES) counters[name] += looked.tally.counts[name] ?? 0;
     waiting += looked.tally.counts.waiting ?? 0;
     scripts += looked.tally.calls['script'] ?? 0;

@@ -3,12 +3,13 @@ import { AppError } from '../../errors.js';
 import type { WalletToCheck } from '../../flow/checkWallets.js';
 import { readApart } from '../../journal/apart.js';
 import type { Tally } from '../../journal/cycles.js';
-import { readWallets, type Corruption, type WalletRow } from '../../journal/sweepPages.js';
+import { readWallets, sharedAddresses, type Corruption, type WalletRow } from '../../journal/sweepPages.js';
 import type { UserPage } from '../../users/source.js';
 import type { Instance } from '../instance.js';
 import { checkBatch, type Check } from './checkBatch.js';
 import { digest, type Digest } from './digest.js';
 import { createGather } from './gather.js';
+import { inOrder } from './inOrder.js';
 import type { Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
 import { createCounter, type Counter } from './tally.js';
@@ -25,19 +26,22 @@ export interface LookOptions {
   readonly size: ScriptSize;
   readonly signal: AbortSignal;
   readonly patience: Patience;
-  /** Addresses that more than one user has, as 16 digits. */
-  readonly shared: ReadonlySet<string>;
   /** Makes the rows that these users lack, and counts them. */
   readonly makeRows: (authIds: readonly string[]) => Promise<void>;
 }
 
 export interface Look {
-  page(page: UserPage): Promise<Looked>;
-  /** Whether no further page comes for now, so that scripts need not be full. */
-  noMorePages(isTrue: boolean): void;
-  /** Ends all pages under way: they fail. */
-  end(): void;
+  /**
+   * What each page showed, in the order of the pages; several are under way at once. `onBrokenOff` is called where that ends with pages under way: they
+   * fail, and are waited for.
+   */
+  all(pages: AsyncIterable<UserPage>, onBrokenOff?: () => void): AsyncGenerator<Looked, void>;
 }
+
+/** Users under way at once, in scripts: enough for the limiter always to have one to send. */
+const SCRIPTS_UNDER_WAY = 5;
+/** Addresses that several users have: more than anybody mends by hand. */
+const SHARED = 10_000;
 
 /** A key takes 0.1 ms to open and compare; after so many, others get their turn. */
 const KEYS_A_TURN = 50;
@@ -50,9 +54,10 @@ interface Asked {
 }
 
 /** Looks at users page by page; the questions of all pages under way share scripts. */
-export function createLook(instance: Instance, options: LookOptions): Look {
+export async function openLook(instance: Instance, options: LookOptions): Promise<Look> {
   const { journal, settings, vault, network, log } = instance;
-  const { size, signal, patience, shared } = options;
+  const { size, signal, patience } = options;
+  const shared = new Set(await sharedAddresses(journal, SHARED));
   /** Pages that may still ask. */
   let asking = 0;
   let isLast = false;
@@ -102,35 +107,43 @@ export function createLook(instance: Instance, options: LookOptions): Look {
     return asked;
   };
 
+  const lookAt = async (page: UserPage): Promise<Looked> => {
+    asking += 1;
+    const counter = createCounter();
+    const corrupted: Corruption[] = [];
+    let apart: Awaited<ReturnType<typeof readApart>>;
+    let asked: Asked[];
+    try {
+      const rows = await counter.timed('user_fetch', () => readRows(page.users.map((user) => user.id)));
+      apart = await readApart(journal, rows.flatMap((row) => (row.address === null ? [] : [row.address])));
+      asked = await counter.timed('wallet_validation', () => ask(rows, apart.check, counter, corrupted));
+    } finally {
+      asking -= 1;
+      drainIfNobodyAsks();
+    }
+    const checks = await counter.timed('blockchain_state_check', () => Promise.all(asked.map((each) => each.answer)));
+    const found = digest(asked.map((each, i) => ({ ...each, check: checks[i] as Check })), apart, threshold, counter);
+    corrupted.push(...found.corrupted);
+    counter.count('corrupted_wallets', corrupted.length);
+    for (const each of found.unreachable) log.warn({ ...each, reason: 'its FLOW receiver leads elsewhere', mend: 'its owner publishes the receiver of his FLOW vault again' }, 'wallet cannot be funded');
+    return { ...found, corrupted, cursor: page.cursor, users: page.users.length, tally: { ...counter.take(), calls: calls.take().calls } };
+  };
+
   return {
-    noMorePages(isTrue) {
-      isLast = isTrue;
-      if (isTrue) drainIfNobodyAsks();
-      else gather.fill();
-    },
-
-    end: () => gather.end(new AppError('network', 'the sweep was broken off', { where: 'sweep' })),
-
-    async page(page) {
-      asking += 1;
-      const counter = createCounter();
-      const corrupted: Corruption[] = [];
-      let apart: Awaited<ReturnType<typeof readApart>>;
-      let asked: Asked[];
-      try {
-        const rows = await counter.timed('user_fetch', () => readRows(page.users.map((user) => user.id)));
-        apart = await readApart(journal, rows.flatMap((row) => (row.address === null ? [] : [row.address])));
-        asked = await counter.timed('wallet_validation', () => ask(rows, apart.check, counter, corrupted));
-      } finally {
-        asking -= 1;
-        drainIfNobodyAsks();
-      }
-      const checks = await counter.timed('blockchain_state_check', () => Promise.all(asked.map((each) => each.answer)));
-      const found = digest(asked.map((each, i) => ({ ...each, check: checks[i] as Check })), apart, threshold, counter);
-      corrupted.push(...found.corrupted);
-      counter.count('corrupted_wallets', corrupted.length);
-      for (const each of found.unreachable) log.warn({ ...each, reason: 'its FLOW receiver leads elsewhere', mend: 'its owner publishes the receiver of his FLOW vault again' }, 'wallet cannot be funded');
-      return { ...found, corrupted, cursor: page.cursor, users: page.users.length, tally: { ...counter.take(), calls: calls.take().calls } };
-    },
+    all: (pages, onBrokenOff) =>
+      inOrder(pages, {
+        work: lookAt,
+        weigh: (page) => page.users.length,
+        room: () => SCRIPTS_UNDER_WAY * size.current(),
+        onFull: (isFull) => {
+          isLast = isFull;
+          if (isFull) drainIfNobodyAsks();
+          else gather.fill();
+        },
+        onBrokenOff: () => {
+          onBrokenOff?.();
+          gather.end(new AppError('network', 'the sweep was broken off', { where: 'sweep' }));
+        },
+      }),
   };
 }

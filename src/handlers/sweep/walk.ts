@@ -1,21 +1,15 @@
 import { endApart, setApart } from '../../journal/apart.js';
 import { saveStep, type Cycle } from '../../journal/cycles.js';
-import { adoptWallets, makeWallets, markAllCorrupted, sharedAddresses, unmarkCorrupted } from '../../journal/sweepPages.js';
-import type { UserPage, UserSource } from '../../users/source.js';
+import { adoptWallets, makeWallets, markAllCorrupted, unmarkCorrupted } from '../../journal/sweepPages.js';
+import type { UserSource } from '../../users/source.js';
 import type { TransactionFollower } from '../followTransactions.js';
 import type { Instance } from '../instance.js';
-import { inOrder } from './inOrder.js';
 import type { Step } from './lease.js';
-import { createLook, type Looked } from './look.js';
+import { openLook, type Looked } from './look.js';
 import { createMender, type Mendable } from './mend.js';
 import type { Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
 import { createCounter } from './tally.js';
-
-/** Users under way at once, in scripts: enough for the limiter always to have one to send. */
-export const SCRIPTS_UNDER_WAY = 5;
-/** Addresses that several users have: more than anybody mends by hand. */
-export const SHARED = 10_000;
 
 export interface WalkOptions {
   readonly users: UserSource;
@@ -32,7 +26,7 @@ export interface WalkOptions {
 
 /** Looks at all users from the cycle's cursor on, saves page after page, and has what is missing mended. False where it was stopped. */
 export async function walkUsers(instance: Instance, options: WalkOptions): Promise<boolean> {
-  const { journal, log } = instance;
+  const { log } = instance;
   const { users, cycle, step, size, patience, follower } = options;
   /** However it ends, nothing is asked or sent after it. */
   const over = new AbortController();
@@ -41,11 +35,10 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
   const total = await users.count();
   let done = cycle.total_wallets;
 
-  const look = createLook(instance, {
+  const look = await openLook(instance, {
     size,
     signal,
     patience,
-    shared: new Set(await sharedAddresses(journal, SHARED)),
     makeRows: async (authIds) => {
       const counter = createCounter();
       const made = await step(async (db) => {
@@ -59,16 +52,7 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
   });
   const mender = createMender(instance, { follower, cycleId: cycle.id, step, signal, patience, mayWork: mayGoOn });
   const clock = createCounter();
-  const pages = inOrder(whileWanted(users.pages(cycle.cursor, signal), signal), {
-    work: (page) => look.page(page),
-    weigh: (page) => page.users.length,
-    room: () => SCRIPTS_UNDER_WAY * size.current(),
-    onFull: (isFull) => look.noMorePages(isFull),
-    onBrokenOff: () => {
-      over.abort();
-      look.end();
-    },
-  });
+  const pages = look.all(users.pages(cycle.cursor, signal), () => over.abort());
   try {
     for await (const looked of pages) {
       const mendable = await save(step, cycle.id, looked);
@@ -87,14 +71,6 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
     over.abort();
     // Where it fails too, as after another instance has taken the sweep over, what was not sent is not counted.
     await mender.stop().catch(() => undefined);
-  }
-}
-
-/** The source's pages until the sweep is stopped. */
-async function* whileWanted(pages: AsyncIterable<UserPage>, signal: AbortSignal): AsyncGenerator<UserPage, void> {
-  for await (const page of pages) {
-    if (signal.aborted) return;
-    yield page;
   }
 }
 
