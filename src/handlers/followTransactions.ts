@@ -3,12 +3,13 @@ import { AppError, toAppError } from '../errors.js';
 import type { Block } from '../flow/accessNode.js';
 import type { LiveTransaction } from '../journal/transactions.js';
 import type { Sender } from './instance.js';
+import { priorityOf, SWEEP_PRIORITY } from './priority.js';
 import { retryDelayMs } from './retryPolicy.js';
 import type { Settlers } from './settler.js';
 
 /** Pause between looks at the sealed height while something is unsealed. A fifth of a second is lost at most. */
 const POLL_MS = 200;
-/** Broadcasts and result reads under way at once. */
+/** Broadcasts and result reads under way at once, and as many again of a sweep's transactions: those wait longer for the rate, and take no place of others. */
 const CONCURRENCY = 8;
 /** A transaction without any sign of life is broadcast again after this, then after twice as long, up to the cap. */
 const REBROADCAST_FIRST_MS = 3_000;
@@ -57,6 +58,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
   const everyMs = options.everyMs === undefined ? POLL_MS : options.everyMs;
   const followed = new Map<string, Followed>();
   const limit = pLimit(CONCURRENCY);
+  const sweepLimit = pLimit(CONCURRENCY);
   const referenceMaxAgeMs = Math.min(REFERENCE_MAX_AGE_MS, (instance.settings.TRANSACTION_EXPIRY * 1_000) / 60);
   let latest: { block: Block; readAt: number } | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -78,7 +80,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     entry.nextBroadcastAt = now() + Math.min(REBROADCAST_CAP_MS, REBROADCAST_FIRST_MS * 2 ** (entry.broadcasts - 1));
     await faultPoints.at('before send');
     try {
-      await node.send(entry.transaction);
+      await node.send(entry.transaction, { priority: priorityOf(entry.transaction.kind) });
       statistics.transactionsSent += 1;
       await faultPoints.at('after send');
     } catch (thrown) {
@@ -124,7 +126,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     if (entry.busy || stopped) return;
     entry.busy = true;
     try {
-      await limit(work);
+      await (priorityOf(entry.transaction.kind) === SWEEP_PRIORITY ? sweepLimit : limit)(work);
       entry.failures = 0;
     } catch (thrown) {
       entry.failures += 1;

@@ -1,6 +1,7 @@
 import { toAppError, type AppError } from '../../errors.js';
 import { checkWallets, type CheckedWallet, type WalletToCheck } from '../../flow/checkWallets.js';
 import type { Instance } from '../instance.js';
+import { SWEEP_PRIORITY } from '../priority.js';
 import { persevere, type Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
 
@@ -22,9 +23,6 @@ export interface CheckOptions {
 const TIMEOUTS = 2;
 const FEW = 100;
 
-/** Below users' own calls, which the limiter lets pass first. */
-const PRIORITY = -1;
-
 /**
  * Looks at wallets with one script. Where that is too large or too slow, or one of them makes it fail, it is halved, until the one stands alone;
  * all others get their answer. Throws what no wallet can cause. Answers are in the order of the question.
@@ -37,7 +35,7 @@ export async function checkBatch(instance: Pick<Instance, 'node' | 'cadence'>, w
       signal,
       () => {
         onCall();
-        return checkWallets({ accessNode: instance.node, cadence: instance.cadence, wallets: some, priority: PRIORITY });
+        return checkWallets({ accessNode: instance.node, cadence: instance.cadence, wallets: some, priority: SWEEP_PRIORITY });
       },
       (error, attempt) => error.isTimeout && attempt >= TIMEOUTS && some.length > FEW,
     );
