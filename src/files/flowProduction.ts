@@ -10,12 +10,20 @@ import { createEntryWriter, type EntryWriter } from './writeEntries.js';
 const MODE = 0o600;
 /** A file that others change while it is merged is merged again so often. */
 const ATTEMPTS = 3;
+/** Editors of Windows put it before the text; JSON.parse refuses it. */
+const BYTE_ORDER_MARK = /^\ufeff/;
 /** Loose on purpose: entries and keys made by hand survive. */
 const fileSchema = z.looseObject({ accounts: z.record(z.string(), z.unknown()) });
 
 export interface FileOptions {
-  /** A corrupt file was set aside as `<path>.corrupt`, and why; it must be filled from the journal. */
-  readonly onCorrupt: (reason: string) => void;
+  /** A corrupt file was set aside; the new one must be filled from the journal. */
+  readonly onCorrupt: (corrupt: Corrupt) => void;
+}
+
+export interface Corrupt {
+  readonly reason: string;
+  /** `<path>.corrupt`, or with a number where others were set aside before. */
+  readonly setAsideAs: string;
 }
 
 export interface WriteOptions extends FileOptions {
@@ -81,18 +89,17 @@ async function inOurLayout<T>(path: string, options: FileOptions, work: () => Pr
 }
 
 /**
- * Rewrites a file of any other layout, parsed whole, in this program's: once, for it is merged as a stream from then on. Returns why it is corrupt, and
- * has set it aside as `<path>.corrupt` then; null where it is not.
+ * Rewrites a file of any other layout, parsed whole, in this program's: once, for it is merged as a stream from then on. A corrupt one
+ * is set aside instead; null where it is none.
  */
-async function bringIntoLayout(path: string): Promise<string | null> {
+async function bringIntoLayout(path: string): Promise<Corrupt | null> {
   const before = await identityOf(path);
   let content: z.output<typeof fileSchema>;
   try {
-    content = fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    content = fileSchema.parse(JSON.parse((await readFile(path, 'utf8')).replace(BYTE_ORDER_MARK, '')));
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
-    await rename(path, `${path}.corrupt`);
-    return error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}';
+    return { reason: error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}', setAsideAs: await setAside(path) };
   }
   const { accounts, ...beside } = content;
   await replaceFile(path, async (file) => {
@@ -105,6 +112,14 @@ async function bringIntoLayout(path: string): Promise<string | null> {
     return true;
   }, MODE, async () => (await identityOf(path)) === before);
   return null;
+}
+
+/** Renames the file to a name that none has; one writer a folder, so none takes it meanwhile. */
+async function setAside(path: string): Promise<string> {
+  let name = `${path}.corrupt`;
+  for (let number = 2; (await identityOf(name)) !== ''; number += 1) name = `${path}.corrupt-${number}`;
+  await rename(path, name);
+  return name;
 }
 
 /** As UTF-8 sorts them; texts sort in the same way where no character needs two units. */

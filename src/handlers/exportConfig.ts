@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { toAppError } from '../errors.js';
 import { lockFolder, type FolderLock } from '../files/folderLock.js';
-import { compareFlowProduction, mergeFlowProduction } from '../files/flowProduction.js';
+import { compareFlowProduction, mergeFlowProduction, type Corrupt } from '../files/flowProduction.js';
 import { prepareFolder } from '../files/keyFiles.js';
 import type { EntrySource, FileAccount, Merged } from '../files/mergeEntries.js';
 import { accountsByUser, assignmentsAfter, EXPORT_START, exportEnd, exportStart, type ExportCursor } from '../journal/exports.js';
@@ -68,8 +68,8 @@ export function createConfigExport(instance: ExportInstance, options: ConfigExpo
   let quiet: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
-  const onCorrupt = (reason: string): void =>
-    log.warn({ path, setAsideAs: `${path}.corrupt`, reason, mend: 'nothing to do for wallets; entries made by hand are in the file set aside' }, 'configuration file is corrupt and is rebuilt');
+  const onCorrupt = ({ reason, setAsideAs }: Corrupt): void =>
+    log.warn({ path, setAsideAs, reason, mend: 'nothing to do for wallets; entries made by hand are in the file set aside' }, 'configuration file is corrupt and is rebuilt');
 
   const pass = async (accounts: number): Promise<void> => {
     for (; accounts > 0; accounts -= 1) await instance.faultPoints.at('assigned');

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, sym
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { toEntry } from '../../src/files/entry.js';
-import { compareFlowProduction, mergeFlowProduction } from '../../src/files/flowProduction.js';
+import { compareFlowProduction, mergeFlowProduction, type Corrupt } from '../../src/files/flowProduction.js';
 import type { FileAccount, Merged } from '../../src/files/mergeEntries.js';
 import { account, accountsUpTo, sourceOf } from './accounts.js';
 import { modeOf, useFolder, whileReadOnly } from './folder.js';
@@ -17,11 +17,16 @@ const json = (): { accounts: Record<string, unknown> } => JSON.parse(text()) as 
 const entriesOf = (accounts: readonly FileAccount[]) => Object.fromEntries(accounts.map(({ authId, address }) => [authId, toEntry(authId, address)]));
 
 let corrupt: string[] = [];
+let setAside: string[] = [];
 beforeEach(() => {
   files.reset();
   corrupt = [];
+  setAside = [];
 });
-const onCorrupt = (reason: string): void => void corrupt.push(reason);
+const onCorrupt = ({ reason, setAsideAs }: Corrupt): void => {
+  corrupt.push(reason);
+  setAside.push(setAsideAs);
+};
 const merge = (accounts: Iterable<FileAccount>, mayReplace = () => true): Promise<Merged | null> => mergeFlowProduction(path(), sourceOf(accounts), { onCorrupt, mayReplace });
 const compare = (accounts: Iterable<FileAccount>): Promise<Merged> => compareFlowProduction(path(), sourceOf(accounts), { onCorrupt });
 
@@ -125,6 +130,7 @@ describe('the configuration file', () => {
     ['two entries on a line', (lines: string[]) => [...lines.slice(0, 2), lines[2]! + lines[3]!, ...lines.slice(4)]],
     ['an empty line', (lines: string[]) => [...lines.slice(0, 3), '', ...lines.slice(3)]],
     ['an empty line at its end', (lines: string[]) => [...lines, '']],
+    ['a byte order mark before it', (lines: string[]) => [`\ufeff${lines[0]!}`, ...lines.slice(1)]],
     ['no line end', (lines: string[]) => lines.slice(0, -1)],
     ['accounts closed early and opened again', (lines: string[]) => [...lines.slice(0, 3), lines[3]!, lines[4]!, '  },', '  "accounts": {', ...lines.slice(2)]],
   ])('edited by hand keeps all that JSON says: %s', async (_, edit) => {
@@ -277,6 +283,15 @@ describe('a corrupt configuration file', () => {
     expect(readFileSync(`${path()}.corrupt`, 'utf8')).toBe(content);
     await merge([A]);
     expect(json()).toEqual({ accounts: entriesOf([A]) });
+  });
+
+  it('is set aside beside those that were before', async () => {
+    for (const content of ['first', 'second', 'third']) {
+      writeFileSync(path(), content);
+      await merge([A]);
+    }
+    expect(setAside).toEqual([`${path()}.corrupt`, `${path()}.corrupt-2`, `${path()}.corrupt-3`]);
+    expect(setAside.map((each) => readFileSync(each, 'utf8'))).toEqual(['first', 'second', 'third']);
   });
 
   it('leaves the backup where it is, also when the file is rebuilt', async () => {

@@ -13,6 +13,6 @@ function* shown(count: number): Generator<ReturnType<typeof accountsUpTo> extend
   }
 }
 for (let count = Number(first); ; count += 1) {
-  const merged = await mergeFlowProduction(path, sourceOf(shown(count), 250), { onCorrupt: (reason) => writeSync(2, reason), mayReplace: () => true });
+  const merged = await mergeFlowProduction(path, sourceOf(shown(count), 250), { onCorrupt: ({ reason }) => writeSync(2, reason), mayReplace: () => true });
   if (merged?.entries !== count) writeSync(2, `${merged?.entries} of ${count}`);
 }
