@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createClient } from '@supabase/supabase-js';
 import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
-import WebSocket from 'ws';
 import { toAppError } from './errors.js';
 import { MADE, createAssigner, type Ring } from './handlers/assign.js';
 import { createBatchSize } from './handlers/batchSize.js';
@@ -35,6 +34,7 @@ import { createRealtimeSource } from './streams/realtimeSource.js';
 import type { Signal } from './streams/signal.js';
 import { createStartSource } from './streams/startSource.js';
 import { createTimerSource } from './streams/timerSource.js';
+import { createCountedSocket } from './telemetry/countedSocket.js';
 import { openUsers } from './users/openUsers.js';
 import { createDeferred, waitUntil, within } from './waiting.js';
 
@@ -266,12 +266,12 @@ const controlKey = (signal: ControlSignal): string =>
   signal.command === null ? '' : signal.command.name === 'resync' ? `resync:${'authId' in signal.command ? signal.command.authId : ''}` : randomUUID();
 
 function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) => void): Observable<Signal> {
-  const { settings, journal, log, id } = instance;
+  const { settings, journal, log, telemetry, id } = instance;
   return defer(() => {
     const client = createClient(settings.SUPABASE_URL, settings.SUPABASE_SERVICE_ROLE_KEY, {
       auth: { persistSession: false, autoRefreshToken: false },
       // Node 20 has no global WebSocket.
-      realtime: { transport: WebSocket as never },
+      realtime: { transport: createCountedSocket(telemetry) as never },
     });
     return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
   });

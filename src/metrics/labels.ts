@@ -6,7 +6,7 @@ export const LABELS = {
   end: ['sealed', 'failed', 'given up'],
   error: ['usage', 'rate-limit', 'network', 'sequence', 'expired', 'computation', 'funds', 'data', 'chain-state', 'files', 'internal'],
   stage: ['user_fetch', 'wallet_validation', 'blockchain_state_check', 'vault_management', 'funding_check', 'config_generation'],
-  call: ['script', 'transaction', 'event', 'read', 'users'],
+  call: ['script', 'transaction', 'event', 'read', 'users', 'realtime'],
   work: ['assign', 'make', 'sweep', 'control', 'heartbeat', 'tend', 'export', 'stop'],
   user: ['ready', 'waiting', 'held', 'corrupted', 'orphaned'],
   account: ['prepared', 'submitted', 'free', 'assigned', 'expired', 'set_aside', 'failed'],
