@@ -13,7 +13,7 @@ import { refuseMainnet } from './connectChain.js';
 import { withInstance } from './openInstance.js';
 
 /** The last minute is recorded in this time, or missing: a silent database must not hold a stop. */
-const RECORD_MS = 3_000;
+const RECORD_MS = 1_000;
 
 /** `wallet-sync run`: checks its surroundings, listens, works off the backlog, until SIGTERM or SIGINT. */
 export async function runDaemon(options: { migrate: boolean; faultPoints?: FaultPort }): Promise<void> {

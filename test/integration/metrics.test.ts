@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startDaemon } from '../../dev/daemon.js';
 import { signUpMany } from '../../dev/signUp.js';
 import { startStack, type Stack } from '../../dev/stack.js';
 import { createAssigner } from '../../src/handlers/assign.js';
@@ -228,6 +229,17 @@ describe('the history', () => {
     expect((await sql('select distinct instance from wallet_sync.history')).map((row) => row['instance']).toSorted()).toEqual([first.instance.id, second.instance.id].toSorted());
     const samples = await readHistory(ann.instance.journal, { minutes: 10 });
     expect(samples.reduce((sum, each) => sum + each.scripts, 0)).toBe(4);
+  });
+
+  it('is written by a daemon as it ends', async () => {
+    await clear();
+    const daemon = startDaemon({ ...stack.env(), SYNC_INTERVAL: '86400', CONFIG_EXPORT: 'off', POOL_SIZE: '0' });
+    await daemon.logged((line) => line['step'] === 'listening');
+    await daemon.stop();
+    expect(await daemon.ended).toMatchObject({ code: 0, stderr: '' });
+    const [row] = await sql('select h.rss_bytes::int as rss, h.db_connections as connections from wallet_sync.history h join wallet_sync.instance i on i.id = h.instance and i.pid = $1 order by h.minute desc limit 1', [daemon.pid]);
+    expect(row).toEqual({ rss: expect.any(Number) as number, connections: expect.any(Number) as number });
+    expect(row!['rss']).toBeGreaterThan(5e7);
   });
 
   it('leaves out the minutes that nobody recorded, and forgets those past their retention', async () => {
