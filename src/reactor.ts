@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createClient } from '@supabase/supabase-js';
 import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
-import WebSocket from 'ws';
 import { toAppError } from './errors.js';
 import { MADE, createAssigner, type Ring } from './handlers/assign.js';
 import { createBatchSize } from './handlers/batchSize.js';
@@ -35,6 +34,7 @@ import { createRealtimeSource } from './streams/realtimeSource.js';
 import type { Signal } from './streams/signal.js';
 import { createStartSource } from './streams/startSource.js';
 import { createTimerSource } from './streams/timerSource.js';
+import { createCountedSocket } from './telemetry/countedSocket.js';
 import { openUsers } from './users/openUsers.js';
 import { createDeferred, waitUntil, within } from './waiting.js';
 
@@ -57,7 +57,7 @@ export interface Reactor {
 
 /** The wiring, top to bottom: sources → merge → assign, make, sweep, control. */
 export async function startReactor(instance: Instance): Promise<Reactor> {
-  const { journal, settings, log, statistics, id } = instance;
+  const { journal, settings, log, statistics, telemetry, id } = instance;
   const stopping = new AbortController();
   let schemaMissing = false;
 
@@ -112,6 +112,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   const report = (work: string) => (thrown: unknown) => {
     const error = toAppError(thrown);
     statistics.lastError = { kind: error.kind, message: error.message, at: new Date().toISOString() };
+    telemetry.emit({ kind: 'work-failed', work, error: error.kind });
     if (!isSchemaMissing(error)) return log.error({ work, kind: error.kind, where: error.where, reason: error.message, mend: error.mend }, 'work failed');
     if (schemaMissing) return;
     schemaMissing = true;
@@ -200,7 +201,10 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   };
 
   const firstProof = createDeferred();
+  const wasUnwell = new Set<string>();
   const onHealth = (source: string) => (now: SourceHealth): void => {
+    if (now.state === 'mute' || now.state === 'down') wasUnwell.add(source);
+    if (now.state === 'ok' && wasUnwell.delete(source)) telemetry.emit({ kind: 'source-reconnected', source });
     statistics.sources[source] = { state: now.state, reason: now.reason };
     if (stopping.signal.aborted) return;
     if (now.state === 'ok') firstProof.resolve();
@@ -222,7 +226,10 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
   // Before anything is heard, given or made: what all instances agree on.
   await register();
   const subscriptions = [
-    signals.all$.subscribe((signal) => count(statistics.signals, `${signal.source}:${signal.kind}`)),
+    signals.all$.subscribe((signal) => {
+      count(statistics.signals, `${signal.source}:${signal.kind}`);
+      telemetry.emit({ kind: 'signal-heard', source: signal.source, signal: signal.kind });
+    }),
     handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
     handle('make', make$, () => '', () => maker.startBatches()),
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
@@ -259,12 +266,12 @@ const controlKey = (signal: ControlSignal): string =>
   signal.command === null ? '' : signal.command.name === 'resync' ? `resync:${'authId' in signal.command ? signal.command.authId : ''}` : randomUUID();
 
 function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) => void): Observable<Signal> {
-  const { settings, journal, log, id } = instance;
+  const { settings, journal, log, telemetry, id } = instance;
   return defer(() => {
     const client = createClient(settings.SUPABASE_URL, settings.SUPABASE_SERVICE_ROLE_KEY, {
       auth: { persistSession: false, autoRefreshToken: false },
       // Node 20 has no global WebSocket.
-      realtime: { transport: WebSocket as never },
+      realtime: { transport: createCountedSocket(telemetry) as never },
     });
     return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
   });

@@ -54,6 +54,7 @@ const settingsSchema = z.object({
   PROVISION: z.enum(['all', 'confirmed', 'non-anonymous'], 'must be all, confirmed or non-anonymous').default('all'),
   ASSIGN: z.enum(['daemon', 'trigger'], 'must be daemon or trigger').default('daemon'),
   CYCLE_RETENTION: whole('a whole number of days', 90, 1, 36_500),
+  HISTORY_RETENTION: whole('a whole number of days', 30, 1, 36_500),
   USER_SOURCE: z.enum(['postgres', 'admin-api'], 'must be postgres or admin-api').optional(),
   SYNC_INTERVAL: seconds(300, 1, 86_400),
   BACKLOG_POLL: seconds(5, 0.1, 86_400),

@@ -241,6 +241,7 @@ describe('what is not set', () => {
       REALTIME: true,
       CONFIG_EXPORT: true,
       CYCLE_RETENTION: 90,
+      HISTORY_RETENTION: 30,
       ACCOUNTS_DIR: 'flow/accounts',
       LOG_LEVEL: 'info',
       pkeyFiles: true,

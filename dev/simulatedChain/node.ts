@@ -8,6 +8,9 @@ import { classifyChainError } from '../../src/flow/errors.js';
 import type { FclArg } from '../../src/flow/fcl.js';
 import type { ExecutedTransaction } from './ledger.js';
 
+/** No limiter stands before it. */
+const NO_CALLS = { calls: 0, waiting: 0 };
+
 /** What the chain shows to its access nodes. */
 export interface ChainView {
   readonly cadence: Cadence;
@@ -114,6 +117,7 @@ export function createNode(name: string, chain: ChainView): SimulatedNode {
       }
       return found;
     },
+    calls: () => ({ script: NO_CALLS, transaction: NO_CALLS, event: NO_CALLS, read: NO_CALLS }),
     close: () => undefined,
   };
 }

@@ -13,6 +13,7 @@ import { checkSchema } from '../journal/migrate.js';
 import { createLog } from '../log.js';
 import { pickSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
+import { createTelemetry } from '../telemetry/events.js';
 import { CHAIN_SETTINGS, openChain, refuseMainnet } from './connectChain.js';
 import { print } from './output.js';
 import { toRanges } from './ranges.js';
@@ -32,7 +33,7 @@ export async function runAddKeys(account: string, options: { count: string; yes:
       async (journal) => {
         await checkSchema(journal);
         await requireNetwork();
-        const sender = { id: randomUUID(), settings, journal, node, network, cadence: loadCadence(network), log: createLog({ level: 'silent' }), statistics: createStatistics(), faultPoints: NO_FAULTS, now: Date.now };
+        const sender = { id: randomUUID(), settings, journal, node, network, cadence: loadCadence(network), log: createLog({ level: 'silent' }), statistics: createStatistics(), telemetry: createTelemetry(), faultPoints: NO_FAULTS, now: Date.now };
         const plan = await planKeys(sender, funder);
         if (!options.yes && !(await confirm(toQuestion(funder, count, plan)))) throw new AppError('data', 'not confirmed: nothing was added', { where: funder.name });
 

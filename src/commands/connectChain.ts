@@ -1,8 +1,8 @@
 import { AppError, toAppError } from '../errors.js';
 import { connectAccessNode, type AccessNode } from '../flow/accessNode.js';
-import { createLimiter, type Gate } from '../flow/limiter.js';
+import { createLimiter, type Gate, type LimiterOptions } from '../flow/limiter.js';
 import { loadNetwork, type Network } from '../flow/network.js';
-import type { CallWatch } from '../flow/rest.js';
+import type { CallEnd, CallWatch } from '../flow/rest.js';
 import { createLog, type Log } from '../log.js';
 import type { Environment, Settings } from '../settings.js';
 
@@ -24,6 +24,9 @@ export interface ChainOptions {
   /** What all instances on the database pass. Default: none. */
   readonly gate?: Gate;
   readonly watch?: CallWatch;
+  /** Told of each call as it passes the limiter, and when it has ended. */
+  readonly onStart?: LimiterOptions['onStart'];
+  readonly onCall?: (end: CallEnd) => void;
 }
 
 /** Throws `usage` for the network on which this version sends nothing. */
@@ -46,6 +49,7 @@ export function openChain(settings: Pick<Settings, (typeof CHAIN_SETTINGS)[numbe
     eventRps: settings.EVENT_RPS,
     readRps: settings.READ_RPS,
     ...(options.gate === undefined ? {} : { gate: options.gate }),
+    ...(options.onStart === undefined ? {} : { onStart: options.onStart }),
   });
   const url = settings.FLOW_ACCESS_NODE ?? network.accessNode;
   const node = connectAccessNode({
@@ -54,6 +58,7 @@ export function openChain(settings: Pick<Settings, (typeof CHAIN_SETTINGS)[numbe
     timeoutMs: options.timeoutMs ?? 5_000,
     log: options.log ?? createLog({ level: 'silent' }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
+    ...(options.onCall === undefined ? {} : { onCall: options.onCall }),
   });
   return {
     network,

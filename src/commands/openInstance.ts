@@ -6,12 +6,14 @@ import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
 import { createNodeHealth } from '../handlers/nodeHealth.js';
 import { createStatistics } from '../handlers/statistics.js';
+import { saveBalances } from '../journal/balances.js';
 import { checkSchema } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
 import { createRatePlaces } from '../journal/ratePlaces.js';
 import type { Log } from '../log.js';
 import { createVault } from '../secrets.js';
 import type { Environment, Settings } from '../settings.js';
+import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
 import { openChain, refuseMainnet } from './connectChain.js';
 
@@ -46,13 +48,24 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
     const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
     const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
     const statistics = createStatistics();
+    const telemetry = createTelemetry(log);
     const health = createNodeHealth({ log, onHealth: (now) => (statistics.accessNode = now) });
-    const { network, node, requireNetwork } = openChain(settings, environment, { timeoutMs: CALL_TIMEOUT_MS, log, watch: health.watch, ...gate });
+    const { network, node, requireNetwork } = openChain(settings, environment, {
+      timeoutMs: CALL_TIMEOUT_MS,
+      log,
+      watch: health.watch,
+      onStart: (call, waitedMs) => telemetry.emit({ kind: 'limiter-waited', call, waitedMs }),
+      onCall: ({ kind: call, ...end }) => telemetry.emit({ kind: 'call-done', peer: 'access-node', call, ...end }),
+      ...gate,
+    });
     try {
       await requireNetwork();
       onStep('access node');
-      await requireFunders({ node, network });
-      if (options.isReadOnly !== true) await registerFunders(journal, network);
+      const balances = await requireFunders({ node, network });
+      if (options.isReadOnly !== true) {
+        await registerFunders(journal, network);
+        await saveBalances(journal, balances);
+      }
       onStep('funding accounts');
       return await work({
         id: randomUUID(),
@@ -64,6 +77,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
         vault: createVault(settings.WALLET_ENCRYPTION_KEY),
         log,
         statistics,
+        telemetry,
         faultPoints: options.faultPoints ?? NO_FAULTS,
         now: Date.now,
       });

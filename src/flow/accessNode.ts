@@ -5,8 +5,8 @@ import { bareAddress, normalizeAddress } from './address.js';
 import type { SignedTransaction } from './buildTransaction.js';
 import { classifyChainError, saysAlreadySent } from './errors.js';
 import { decodeCadence, type FclArg } from './fcl.js';
-import type { Limiter } from './limiter.js';
-import { createRest, parseAnswer, type CallWatch, type RestAnswer, type RestCall } from './rest.js';
+import type { CallKind, Limiter } from './limiter.js';
+import { createRest, parseAnswer, type CallEnd, type CallWatch, type RestAnswer, type RestCall } from './rest.js';
 import { AccountAnswer, BlocksAnswer, EventsAnswer, JsonPayload, ParametersAnswer, ResultAnswer, ScriptAnswer, type EventAnswer } from './restAnswers.js';
 import { scriptBody } from './scriptBody.js';
 import { parseShape } from './shape.js';
@@ -20,6 +20,8 @@ export interface AccessNodeOptions {
   readonly log: Log;
   /** Sees every call as it goes out. */
   readonly watch?: CallWatch;
+  /** Told of each call when it has ended. */
+  readonly onCall?: (end: CallEnd) => void;
 }
 
 export interface Block {
@@ -84,6 +86,8 @@ export interface AccessNode {
   result(txId: string): Promise<TransactionResult>;
   /** Both ends included; at most 250 blocks. Throws `network` where the answer leaves out a block: nodes cut a range at their own head without a word. */
   eventsInRange(type: string, from: number, to: number): Promise<RangeEvent[]>;
+  /** Calls started since the beginning, and calls that wait for room, by kind. */
+  calls(): Record<CallKind, { calls: number; waiting: number }>;
   /** Ends calls in flight; later ones are refused. */
   close(): void;
 }
@@ -181,6 +185,7 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       return Promise.all(events);
     },
 
+    calls: () => rest.calls(),
     close: () => rest.close(),
   };
 }

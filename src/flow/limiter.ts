@@ -14,6 +14,8 @@ export interface LimiterOptions {
   readonly readRps: number;
   /** A limit shared with other processes, passed by each call beside this one's own. Default: none. */
   readonly gate?: Gate;
+  /** Told of each call as it starts, with how long it has waited for room. */
+  readonly onStart?: (kind: CallKind, waitedMs: number) => void;
 }
 
 /** What each call enters before it starts. */
@@ -54,8 +56,8 @@ export const HOLD_MS = 1_020;
  */
 export function createLimiter(options: LimiterOptions): Limiter {
   const rates: Record<CallKind, number> = { script: options.scriptRps, transaction: options.transactionRps, event: options.eventRps, read: options.readRps };
-  const lanes = new Map(CALL_KINDS.map((kind) => [kind, createLane(kind, rates[kind], options.gate)]));
-  const lane = (kind: CallKind): Lane => lanes.get(kind) ?? createLane(kind, rates[kind], options.gate);
+  const lanes = new Map(CALL_KINDS.map((kind) => [kind, createLane(kind, rates[kind], options)]));
+  const lane = (kind: CallKind): Lane => lanes.get(kind) ?? createLane(kind, rates[kind], options);
 
   return {
     run: (kind, call, o = {}) => lane(kind).run(call, o.priority ?? 0),
@@ -77,7 +79,7 @@ interface WaitingCall {
   fail(error: unknown): void;
 }
 
-function createLane(kind: CallKind, rps: number, gate: Gate | undefined): Lane {
+function createLane(kind: CallKind, rps: number, { gate, onStart }: Pick<LimiterOptions, 'gate' | 'onStart'>): Lane {
   if (!(rps > 0)) throw new AppError('usage', `a rate is above zero, not ${rps}`, { where: `${kind} calls a second` });
   const places = Math.max(1, Math.floor(rps));
   // Below one call a second the one place is held longer instead.
@@ -141,8 +143,10 @@ function createLane(kind: CallKind, rps: number, gate: Gate | undefined): Lane {
 
   function run<T>(call: () => Promise<T>, priority: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      const askedAt = performance.now();
       async function start(): Promise<void> {
         calls += 1;
+        onStart?.(kind, performance.now() - askedAt);
         try {
           resolve(await call());
         } catch (error) {

@@ -8,6 +8,16 @@ import { parseShape } from './shape.js';
 /** Stands around each call as it goes out, past the limiter; what it gives and throws is the call's. */
 export type CallWatch = <T>(call: () => Promise<T>) => Promise<T>;
 
+/** How a call went, past the limiter. Bytes are those of the bodies, as they are before any compression. */
+export interface CallEnd {
+  readonly kind: CallKind;
+  readonly durationMs: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** It was answered, and not with a refusal. */
+  readonly isAnswered: boolean;
+}
+
 export interface RestOptions {
   /** Base URL, with or without a slash at the end. */
   readonly url: string;
@@ -17,6 +27,8 @@ export interface RestOptions {
   readonly log: Log;
   /** Sees every call. Default: nobody. */
   readonly watch?: CallWatch;
+  /** Told of each call when it has ended. Default: nobody. */
+  readonly onCall?: (end: CallEnd) => void;
 }
 
 export interface RestCall {
@@ -38,6 +50,8 @@ export interface Rest {
   readonly url: string;
   /** One call, no retry. Gives 2xx and 404 answers; throws an AppError for all others and when no answer came. */
   call(call: RestCall): Promise<RestAnswer>;
+  /** Calls started, and calls that wait for room, by kind. */
+  calls(): ReturnType<Limiter['stats']>;
   close(): void;
 }
 
@@ -51,6 +65,7 @@ export function createRest(options: RestOptions): Rest {
 
   async function send(call: RestCall): Promise<RestAnswer> {
     const started = performance.now();
+    let [receivedBytes, isAnswered] = [0, false];
     try {
       const answer = await fetch(url + call.path, {
         method: call.body === undefined ? 'GET' : 'POST',
@@ -58,18 +73,23 @@ export function createRest(options: RestOptions): Rest {
         ...(call.body === undefined ? {} : { body: call.body, headers: { 'content-type': 'application/json' } }),
       });
       const text = await answer.text();
+      receivedBytes = Buffer.byteLength(text);
+      isAnswered = answer.ok || answer.status === 404;
       log.trace({ kind: call.kind, path: call.path, status: answer.status, ms: Math.round(performance.now() - started) }, 'access node call');
-      if (answer.ok || answer.status === 404) return { status: answer.status, text };
+      if (isAnswered) return { status: answer.status, text };
       throw classifyHttpFailure({ status: answer.status, text: readMessage(text), retryAfter: answer.headers.get('retry-after'), where });
     } catch (thrown) {
       if (closing.signal.aborted) throw new AppError('network', 'the connection to the access node is closed', { where });
       throw classifyThrown(thrown, where);
+    } finally {
+      options.onCall?.({ kind: call.kind, durationMs: performance.now() - started, sentBytes: call.body === undefined ? 0 : Buffer.byteLength(call.body), receivedBytes, isAnswered });
     }
   }
 
   return {
     url,
     call: (call) => limiter.run(call.kind, () => watch(() => send(call)), call.priority === undefined ? {} : { priority: call.priority }),
+    calls: () => limiter.stats(),
     close: () => closing.abort(),
   };
 }

@@ -50,7 +50,7 @@ export interface Assigner {
  * source was first. `onAssigned` is told of each batch after its commit.
  */
 export function createAssigner(instance: Instance, options: AssignerOptions): Assigner {
-  const { journal, log, statistics } = instance;
+  const { journal, log, statistics, telemetry } = instance;
   const heard = new Map<string, string>();
   let fruitfulLooks: number[] = [];
   /** The doorbell that rang last. */
@@ -74,9 +74,10 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
 
   const report = (assigned: readonly Assignment[], via: string): void => {
     if (assigned.length === 0) return;
-    for (const { authId } of assigned) {
+    for (const { authId, address, deliveredBy, isPoolHit, waitedMs } of assigned) {
       count(statistics.deliveredBy, heard.get(authId) ?? via);
       heard.delete(authId);
+      telemetry.emit({ kind: 'wallet-ready', authId, address, source: deliveredBy, fromPool: isPoolHit, waitedMs });
     }
     statistics.assigned += assigned.length;
     fruitfulLooks = [...fruitfulLooks.slice(1 - BUSY_LOOKS), Date.now()];

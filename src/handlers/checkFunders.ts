@@ -4,6 +4,7 @@ import { formatAmount } from '../flow/amount.js';
 import { MAX_ACCOUNTS_PER_TRANSACTION } from '../flow/createAccounts.js';
 import { FULL_WEIGHT } from '../flow/keys.js';
 import type { Funder } from '../flow/network.js';
+import { saveBalances, type Balance } from '../journal/balances.js';
 import type { Db } from '../journal/pool.js';
 import { keyIndexesOf, registerSlots, setRotation } from '../journal/slots.js';
 import type { Instance } from './instance.js';
@@ -40,13 +41,14 @@ async function readFunder(instance: Pick<Instance, 'node'>, funder: Funder) {
 /** How errors name it. */
 export const describeFunder = (funder: Funder): string => `funding account ${funder.name} (${funder.address})`;
 
-/** At start: every funder must exist with the keys that flow.json names; throws on the first that doesn't. */
-export async function requireFunders(instance: Pick<Instance, 'node' | 'network'>): Promise<void> {
-  await Promise.all(
+/** At start: every funder must exist with the keys that flow.json names; throws on the first that doesn't. Returns what they have. */
+export async function requireFunders(instance: Pick<Instance, 'node' | 'network'>): Promise<Balance[]> {
+  return Promise.all(
     instance.network.funders.map(async (funder) => {
-      const { faultAt } = await readFunder(instance, funder);
+      const { balance, faultAt } = await readFunder(instance, funder);
       const fault = funder.keyIndexes.map(faultAt).find((found) => found !== null);
       if (fault != null) throw new AppError('usage', fault, { where: describeFunder(funder), mend: 'point its key file in flow.json at the key that the account has' });
+      return { address: funder.address, balance };
     }),
   );
 }
@@ -81,6 +83,7 @@ async function checkFunder(instance: Instance, funder: Funder): Promise<number> 
   const { settings, journal, log } = instance;
   const lowWater = lowWaterMark(settings.FLOW_FUNDING_AMOUNT);
   const { balance, faultAt } = await readFunder(instance, funder);
+  await saveBalances(journal, [{ address: funder.address, balance }]);
   const isLow = balance < lowWater;
   let changed = 0;
   for (const keyIndex of await keyIndexesOf(journal, funder.address)) {

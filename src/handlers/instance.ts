@@ -6,6 +6,7 @@ import type { Journal } from '../journal/pool.js';
 import type { Log } from '../log.js';
 import type { Vault } from '../secrets.js';
 import type { Settings } from '../settings.js';
+import type { Telemetry } from '../telemetry/events.js';
 import type { Statistics } from './statistics.js';
 
 /** What every handler of this process works with. */
@@ -20,6 +21,8 @@ export interface Instance {
   readonly vault: Vault;
   readonly log: Log;
   readonly statistics: Statistics;
+  /** Told of what happens; nothing here listens to it. */
+  readonly telemetry: Telemetry;
   readonly faultPoints: FaultPort;
   /** Milliseconds since 1970, of this process. */
   readonly now: () => number;

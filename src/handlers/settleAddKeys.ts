@@ -7,6 +7,7 @@ import { registerSlots } from '../journal/slots.js';
 import { settleTransaction, type LiveTransaction } from '../journal/transactions.js';
 import { blamedBy, sayBlamed, withSolution } from './blame.js';
 import type { Sender } from './instance.js';
+import { sayEnded } from './sayEnded.js';
 import { lastBlockOf, scanEvents } from './scanEvents.js';
 import type { Settler } from './settler.js';
 
@@ -17,15 +18,17 @@ export function createAddKeysSettler(instance: Sender): Settler {
   const recordAdded = async (transaction: LiveTransaction, added: readonly number[], events: readonly ChainEvent[], sealedHeight: number): Promise<boolean> => {
     const { address } = transaction.slot;
     const fee = readFee(events);
-    await settleTransaction(
+    const recorded = await settleTransaction(
       journal,
       { instanceId: instance.id, transaction, sealedHeight, error: null, fee: fee?.amount ?? null, executionEffort: fee?.executionEffort ?? null },
       async (db) => {
         await registerSlots(db, added.map((keyIndex) => ({ address, keyIndex })));
         await sayChanged(db);
+        return true;
       },
     );
     statistics.transactionsSealed += 1;
+    if (recorded !== null) sayEnded(instance, transaction, 'sealed', { members: 0 });
     log.info({ txId: transaction.id, funder: address, keys: added, sealedHeight }, 'keys added');
     return true;
   };
@@ -34,6 +37,7 @@ export function createAddKeysSettler(instance: Sender): Settler {
     const recorded = await settleTransaction(journal, { instanceId: instance.id, transaction, sealedHeight, error: withSolution(error), fee, executionEffort: null, blamed: blamedBy(transaction, error) }, () => Promise.resolve(true));
     if (recorded === null) return false;
     statistics.transactionsFailed += 1;
+    sayEnded(instance, transaction, sealedHeight === null ? 'given up' : 'failed', { members: 0, error: error.kind });
     return true;
   };
 

@@ -9,6 +9,7 @@ import { blamedBy, sayBlamed, withSolution } from './blame.js';
 import type { Instance } from './instance.js';
 import type { Pace } from './pace.js';
 import { retryPolicy } from './retryPolicy.js';
+import { sayEnded } from './sayEnded.js';
 import { lastBlockOf, scanEvents } from './scanEvents.js';
 import type { Settler } from './settler.js';
 
@@ -31,6 +32,8 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize, 
     pace.noteSuccess();
     statistics.accountsMade += made;
     statistics.transactionsSealed += 1;
+    // None made: another instance has recorded it.
+    if (made > 0) sayEnded(instance, transaction, 'sealed', { members: created.length });
     log.info({ txId: transaction.id, accounts: made, sealedHeight, durationMs: instance.now() - transaction.createdAt.getTime() }, 'accounts made');
     return true;
   };
@@ -65,6 +68,7 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize, 
       sayBlamed(log, transaction, error);
       statistics.transactionsFailed += 1;
       statistics.lastError = { kind: error.kind, message: error.message, at: new Date(instance.now()).toISOString() };
+      sayEnded(instance, transaction, 'failed', { members, error: error.kind });
       log.warn({ txId: transaction.id, kind: error.kind, reason: error.message, accounts: members, batchMax }, 'creation failed on chain');
       return true;
     },
@@ -75,8 +79,9 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize, 
       // All of them or none: one transaction made them.
       if (found.length > 0 && found.length !== keys.size) throw new AppError('network', `the events show ${found.length} of ${keys.size} keys`, { where: 'access node' });
       if (found.length > 0) return recordSealed(transaction, found, [], lastBlockOf(transaction));
-      await recordGivenUpCreation(journal, { instanceId: instance.id, transaction, error: new AppError('expired', 'no trace of it on chain after its expiry') });
+      const isOurs = await recordGivenUpCreation(journal, { instanceId: instance.id, transaction, error: new AppError('expired', 'no trace of it on chain after its expiry') });
       statistics.transactionsFailed += 1;
+      if (isOurs) sayEnded(instance, transaction, 'given up', { members: keys.size, error: 'expired' });
       log.warn({ txId: transaction.id, referenceHeight: transaction.referenceHeight }, 'creation expired and given up');
       return true;
     },

@@ -52,6 +52,7 @@ export async function submitTransaction(instance: Sender, follower: Pick<Transac
   });
   await instance.faultPoints.at('bytes stored');
   instance.log.info({ txId: live.id, kind, members: members.length, slot: `${slot.address}/${slot.keyIndex}` }, 'transaction recorded');
+  instance.telemetry.emit({ kind: 'transaction-recorded', txId: live.id, does: kind, members: members.length });
   follower.follow(live);
   return live;
 }

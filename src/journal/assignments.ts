@@ -1,12 +1,18 @@
 import { z } from 'zod';
 import { queryOne, queryRows, type Db } from './pool.js';
 
-const assignmentRow = z.object({ auth_id: z.string(), address: z.string(), account_id: z.number() });
+const assignmentRow = z.object({ auth_id: z.string(), address: z.string(), account_id: z.number(), delivered_by: z.string(), pool_hit: z.boolean(), waited_ms: z.number() });
 
 export interface Assignment {
   readonly authId: string;
   readonly address: string;
   readonly accountId: number;
+  /** Which source led to it. */
+  readonly deliveredBy: string;
+  /** It was free before he signed up. */
+  readonly isPoolHit: boolean;
+  /** From his row in public.wallet to the account. */
+  readonly waitedMs: number;
 }
 
 export interface AssignRequest {
@@ -20,13 +26,20 @@ export interface AssignRequest {
 
 /** Gives waiting users free accounts, in order of arrival, and fills public.wallet, in one statement. */
 export async function assignAccounts(db: Db, request: AssignRequest): Promise<Assignment[]> {
-  const rows = await queryRows(db, assignmentRow, 'select auth_id, address, account_id from wallet_sync.assign($1, $2, $3, $4)', [
+  const rows = await queryRows(db, assignmentRow, 'select * from wallet_sync.assign_and_tell($1, $2, $3, $4)', [
     request.maxUsers,
     request.via,
     JSON.stringify(request.heard),
     request.onlyUser ?? null,
   ]);
-  return rows.map((row) => ({ authId: row.auth_id, address: row.address, accountId: row.account_id }));
+  return rows.map((row) => ({
+    authId: row.auth_id,
+    address: row.address,
+    accountId: row.account_id,
+    deliveredBy: row.delivered_by,
+    isPoolHit: row.pool_hit,
+    waitedMs: Math.max(0, row.waited_ms),
+  }));
 }
 
 /** Up to `limit` users who wait, in order of arrival. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { z } from 'zod';
 import { AppError } from '../errors.js';
@@ -12,7 +13,20 @@ export interface Db {
 export interface Journal extends Db {
   /** Runs `work` in one transaction; rolled back when it throws. */
   transaction<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  /** How its connections are used now, and what has passed through them since it was opened. */
+  load(): JournalLoad;
   close(): Promise<void>;
+}
+
+export interface JournalLoad {
+  readonly connections: number;
+  readonly idle: number;
+  readonly most: number;
+  /** Statements and transactions that wait for a connection. */
+  readonly waiting: number;
+  readonly statements: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
 }
 
 export interface JournalOptions {
@@ -36,9 +50,10 @@ function parseInt8(text: string): number {
  * Every failed statement is thrown as an AppError (see {@link toJournalError}).
  */
 export function openJournal(options: JournalOptions): Journal {
+  const most = options.maxConnections ?? 8;
   const pool = new pg.Pool({
     connectionString: options.connectionString,
-    max: options.maxConnections ?? 8,
+    max: most,
     application_name: 'wallet-sync',
     connectionTimeoutMillis: 10_000,
     statement_timeout: 30_000,
@@ -50,9 +65,16 @@ export function openJournal(options: JournalOptions): Journal {
     types: { getTypeParser: ((oid: number, format?: 'text' | 'binary') => (oid === INT8 ? parseInt8 : pg.types.getTypeParser(oid, format as 'text'))) as typeof pg.types.getTypeParser },
   });
   pool.on('error', (error) => options.log.warn({ reason: error.message }, 'idle database connection lost'));
+  const traffic = createTraffic();
+  pool.on('connect', traffic.follow);
+  let statements = 0;
+  const run: typeof runStatement = (target, text, values) => {
+    statements += 1;
+    return runStatement(target, text, values);
+  };
 
   return {
-    query: (text, values) => runStatement(pool, text, values),
+    query: (text, values) => run(pool, text, values),
     async transaction(work) {
       const client = await pool.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
       let broken: Error | undefined;
@@ -61,9 +83,9 @@ export function openJournal(options: JournalOptions): Journal {
       client.on('error', onLost);
       try {
         // Going to sleep looks after it has a lock: in a stricter isolation it would see what was there before.
-        await runStatement(client, 'begin isolation level read committed');
-        const result = await work({ query: (text, values) => runStatement(client, text, values) });
-        await runStatement(client, 'commit');
+        await run(client, 'begin isolation level read committed');
+        const result = await work({ query: (text, values) => run(client, text, values) });
+        await run(client, 'commit');
         return result;
       } catch (error) {
         await client.query('rollback').catch((rollbackError: Error) => (broken = rollbackError));
@@ -73,7 +95,28 @@ export function openJournal(options: JournalOptions): Journal {
         client.release(broken);
       }
     },
+    load: () => ({ connections: pool.totalCount, idle: pool.idleCount, most, waiting: pool.waitingCount, statements, ...traffic.bytes() }),
     close: () => pool.end(),
+  };
+}
+
+/** Adds up the bytes of all connections, those that are closed included. */
+function createTraffic(): { follow(client: pg.PoolClient): void; bytes(): { sentBytes: number; receivedBytes: number } } {
+  const open = new Set<Socket>();
+  const closed = { sentBytes: 0, receivedBytes: 0 };
+  return {
+    follow(client) {
+      // Not in its types: the socket, or the one that TLS has put above it.
+      const socket = (client as pg.PoolClient & { connection?: { stream?: Socket } }).connection?.stream;
+      if (socket === undefined) return;
+      open.add(socket);
+      socket.once('close', () => {
+        open.delete(socket);
+        closed.sentBytes += socket.bytesWritten;
+        closed.receivedBytes += socket.bytesRead;
+      });
+    },
+    bytes: () => [...open].reduce((sum, socket) => ({ sentBytes: sum.sentBytes + socket.bytesWritten, receivedBytes: sum.receivedBytes + socket.bytesRead }), closed),
   };
 }
 

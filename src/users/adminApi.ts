@@ -2,11 +2,14 @@ import { GoTrueAdminApi } from '@supabase/supabase-js';
 import { z } from 'zod';
 import { AppError, toAppError } from '../errors.js';
 import type { Settings } from '../settings.js';
+import type { Telemetry } from '../telemetry/events.js';
 
 export interface AdminApiOptions {
   readonly settings: Pick<Settings, 'SUPABASE_URL' | 'SUPABASE_SERVICE_ROLE_KEY'>;
   /** How long one request may take, its answer's last byte included, in milliseconds. Default 30,000. */
   readonly requestTimeoutMs?: number;
+  /** Told of each request when it has ended. Default: nobody. */
+  readonly telemetry?: Pick<Telemetry, 'emit'>;
 }
 
 const userShape = z.object({
@@ -34,18 +37,24 @@ export interface AdminApi {
  * Speaks to the Auth server through supabase-js. That reports neither Retry-After nor a body that was cut short, and prints a request that failed
  * to the console, so each call is given a `fetch` of its own, which notes what went wrong.
  */
-export function createAdminApi({ settings, requestTimeoutMs = 30_000 }: AdminApiOptions): AdminApi {
+export function createAdminApi({ settings, requestTimeoutMs = 30_000, telemetry }: AdminApiOptions): AdminApi {
   const key = settings.SUPABASE_SERVICE_ROLE_KEY;
   const url = new URL('auth/v1', settings.SUPABASE_URL.replace(/\/*$/, '/')).href;
 
   async function call<T>(signal: AbortSignal, work: (api: GoTrueAdminApi) => Promise<T>): Promise<T> {
     let fault: AppError | null = null;
     const fetchOnce: typeof fetch = async (input, init) => {
+      const startedAt = performance.now();
+      let receivedBytes = 0;
       try {
-        return await fetchWhole(input, { ...init, signal }, requestTimeoutMs);
+        const { response, bytes } = await fetchWhole(input, { ...init, signal }, requestTimeoutMs);
+        receivedBytes = bytes;
+        return response;
       } catch (thrown) {
         fault = toAppError(thrown);
         return Response.json({}, { status: 503 });
+      } finally {
+        telemetry?.emit({ kind: 'call-done', peer: 'supabase', call: 'users', durationMs: performance.now() - startedAt, sentBytes: 0, receivedBytes, isAnswered: fault === null });
       }
     };
     const api = new GoTrueAdminApi({ url, headers: { apikey: key, authorization: `Bearer ${key}` }, fetch: fetchOnce });
@@ -92,7 +101,7 @@ export function createAdminApi({ settings, requestTimeoutMs = 30_000 }: AdminApi
 class NoSuchUser extends Error {}
 
 /** One request and its whole answer. Throws an AppError for each answer that is no success, and for none. */
-async function fetchWhole(input: string | URL | Request, init: RequestInit & { signal: AbortSignal }, timeoutMs: number): Promise<Response> {
+async function fetchWhole(input: string | URL | Request, init: RequestInit & { signal: AbortSignal }, timeoutMs: number): Promise<{ response: Response; bytes: number }> {
   const limit = new AbortController();
   const stop = (): void => limit.abort();
   const timer = setTimeout(stop, timeoutMs);
@@ -103,7 +112,7 @@ async function fetchWhole(input: string | URL | Request, init: RequestInit & { s
     const body = await response.text();
     if (!response.ok) throw toRefusal(response, body);
     if (!isJson(body)) throw new AppError('network', 'its answer was cut short, or is no JSON', { where: 'Auth server' });
-    return new Response(body, { status: response.status, headers: response.headers });
+    return { response: new Response(body, { status: response.status, headers: response.headers }), bytes: Buffer.byteLength(body) };
   } catch (thrown) {
     if (thrown instanceof AppError) throw thrown;
     const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1_000} s` : reasonOf(thrown);

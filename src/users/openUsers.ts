@@ -3,6 +3,7 @@ import { countAuthUsers, hasWallets } from '../journal/authUsers.js';
 import type { Journal } from '../journal/pool.js';
 import type { Log } from '../log.js';
 import type { Settings } from '../settings.js';
+import type { Telemetry } from '../telemetry/events.js';
 import { createAdminApi } from './adminApi.js';
 import { createAdminUsers } from './adminUsers.js';
 import type { Patience } from './persevere.js';
@@ -13,6 +14,7 @@ export interface OpenUsersOptions {
   readonly settings: Pick<Settings, 'SUPABASE_URL' | 'SUPABASE_SERVICE_ROLE_KEY' | 'PAGE_SIZE' | 'PROVISION' | 'USER_SOURCE'>;
   readonly journal: Journal;
   readonly log: Log;
+  readonly telemetry?: Telemetry;
 }
 
 /** The choice alone doesn't wait long for the Auth server. */
@@ -28,7 +30,7 @@ const COUNTS = 3;
  */
 export async function openUsers(options: OpenUsersOptions): Promise<UserSource> {
   const { settings, journal, log } = options;
-  const api = createAdminApi({ settings });
+  const api = createAdminApi({ settings, ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }) });
   const sources = { postgres: () => createPostgresUsers({ journal, settings }), 'admin-api': () => createAdminUsers({ api, settings, log }) };
   const { source, reason, ...found } = settings.USER_SOURCE === undefined ? await choose(journal, createAdminUsers({ api, settings, log, patience: BRIEF })) : { source: settings.USER_SOURCE, reason: 'USER_SOURCE says so' };
   log.info({ source, reason, ...found }, 'users are read');

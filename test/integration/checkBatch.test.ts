@@ -3,6 +3,7 @@ import { AppError } from '../../src/errors.js';
 import type { AccessNode } from '../../src/flow/accessNode.js';
 import type { FclArg } from '../../src/flow/fcl.js';
 import { checkBatch } from '../../src/handlers/sweep/checkBatch.js';
+import { createTelemetry } from '../../src/telemetry/events.js';
 import { createScriptSize } from '../../src/handlers/sweep/scriptSize.js';
 import { startTestChain, type TestChain } from './chainParts.js';
 
@@ -29,7 +30,7 @@ function failingFor(...addresses: readonly string[]) {
 }
 
 const check = (node: AccessNode, wallets: readonly { address: string; publicKey: string }[]) =>
-  checkBatch({ node, cadence: chain.cadence }, wallets, { size: createScriptSize(), signal: new AbortController().signal, patience: { attempts: 3, waitMs: 0, standstillMs: 0 }, onCall: () => undefined });
+  checkBatch({ node, cadence: chain.cadence, telemetry: createTelemetry() }, wallets, { size: createScriptSize(), signal: new AbortController().signal, patience: { attempts: 3, waitMs: 0, standstillMs: 0 }, onCall: () => undefined });
 
 it('one wallet that makes the script fail is found by halving and stands alone; all others get their answer', async () => {
   const sound = await chain.makeBareWallet();

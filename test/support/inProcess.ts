@@ -18,6 +18,7 @@ import { openJournal } from '../../src/journal/pool.js';
 import { createLog } from '../../src/log.js';
 import { createVault } from '../../src/secrets.js';
 import { readSettings } from '../../src/settings.js';
+import { createTelemetry } from '../../src/telemetry/events.js';
 
 /** An instance inside the test's process, on the real stack: the handlers without the reactor's timers and doorbells. */
 export interface InProcess {
@@ -46,7 +47,7 @@ export async function startInProcess(stack: Stack, options: InProcessOptions = {
   const node = connectAccessNode({ url: settings.FLOW_ACCESS_NODE ?? network.accessNode, limiter, log });
   const instance: Instance = {
     id: randomUUID(), settings, journal, node, network, cadence: loadCadence(network), vault: createVault(settings.WALLET_ENCRYPTION_KEY), log,
-    statistics: createStatistics(), faultPoints: NO_FAULTS, now: Date.now,
+    statistics: createStatistics(), telemetry: createTelemetry(), faultPoints: NO_FAULTS, now: Date.now,
   };
   let maySend = true;
   const [batchSize, pace] = [createBatchSize(), createPace(instance.now)];

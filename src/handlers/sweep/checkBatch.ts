@@ -27,15 +27,18 @@ const FEW = 100;
  * Looks at wallets with one script. Where that is too large or too slow, or one of them makes it fail, it is halved, until the one stands alone;
  * all others get their answer. Throws what no wallet can cause. Answers are in the order of the question.
  */
-export async function checkBatch(instance: Pick<Instance, 'node' | 'cadence'>, wallets: readonly WalletToCheck[], options: CheckOptions): Promise<Check[]> {
+export async function checkBatch(instance: Pick<Instance, 'node' | 'cadence' | 'telemetry'>, wallets: readonly WalletToCheck[], options: CheckOptions): Promise<Check[]> {
   const { size, signal, patience, onCall } = options;
   const look = (some: readonly WalletToCheck[]) =>
     persevere(
       patience,
       signal,
-      () => {
+      async () => {
         onCall();
-        return checkWallets({ accessNode: instance.node, cadence: instance.cadence, wallets: some, priority: SWEEP_PRIORITY });
+        const askedAt = performance.now();
+        const checked = await checkWallets({ accessNode: instance.node, cadence: instance.cadence, wallets: some, priority: SWEEP_PRIORITY });
+        instance.telemetry.emit({ kind: 'script-done', addresses: some.length, durationMs: performance.now() - askedAt });
+        return checked;
       },
       (error, attempt) => error.isTimeout && attempt >= TIMEOUTS && some.length > FEW,
     );

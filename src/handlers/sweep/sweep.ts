@@ -73,7 +73,7 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
   let orphans = { marked: 0, refused: 0 };
   if (options.isWhole ?? true) {
     orphans = await markOrphans(instance, users, step, signal);
-    await pruneJournal(journal, instance.settings.CYCLE_RETENTION);
+    await pruneJournal(journal, { cycleDays: instance.settings.CYCLE_RETENTION, historyDays: instance.settings.HISTORY_RETENTION });
     setAside = await clock.timed('blockchain_state_check', () => checkPool(instance, { size, signal, step, patience, onCall: () => clock.call('script') }));
     await checkFunders(instance, signal);
     await watchGivenUp(instance, WATCH_MS, WATCHED);
@@ -86,6 +86,9 @@ async function pass(instance: Instance, options: SweepOptions, step: Step): Prom
   });
   const ended = await readCycle(journal, cycle.id);
   instance.statistics.sweeps += 1;
-  log.info({ ...ended, restored, setAside, orphans, durationMs: Date.now() - ended.started_at.getTime() }, 'sweep done');
+  const durationMs = Date.now() - ended.started_at.getTime();
+  for (const [stage, stageMs] of Object.entries(ended.stages)) instance.telemetry.emit({ kind: 'stage-done', stage, durationMs: stageMs });
+  instance.telemetry.emit({ kind: 'sweep-done', cycle: ended.id, durationMs });
+  log.info({ ...ended, restored, setAside, orphans, durationMs }, 'sweep done');
   return ended;
 }

@@ -31,6 +31,7 @@ export function breakInJournal(journal: Journal, breakpoint: Breakpoint): Journa
       if ('error' in settled) throw settled.error;
       return settled.value;
     },
+    load: () => journal.load(),
     close: () => journal.close(),
   };
 }
@@ -47,6 +48,7 @@ export function breakInNode(node: AccessNode, breakpoint: Breakpoint): AccessNod
     send: (transaction, o) => call(() => node.send(transaction, o)),
     result: (txId) => call(() => node.result(txId)),
     eventsInRange: (type, from, to) => call(() => node.eventsInRange(type, from, to)),
+    calls: () => node.calls(),
     close: () => node.close(),
   };
 }

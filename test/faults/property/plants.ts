@@ -77,7 +77,7 @@ function rewriting(mark: string, from: string, to: string): (journal: Journal) =
     return sql.replace(from, to);
   };
   const through = (db: Db): Db => ({ query: (text, values) => db.query(rewrite(text), values) });
-  return (journal) => ({ ...through(journal), transaction: (work) => journal.transaction((db) => work(through(db))), close: () => journal.close() });
+  return (journal) => ({ ...through(journal), transaction: (work) => journal.transaction((db) => work(through(db))), load: () => journal.load(), close: () => journal.close() });
 }
 
 function both(one: (journal: Journal) => Journal, other: (journal: Journal) => Journal): (journal: Journal) => Journal {

@@ -14,6 +14,7 @@ import { createMaker } from '../../../src/handlers/makeAccounts.js';
 import { createPace } from '../../../src/handlers/pace.js';
 import { createSettlers } from '../../../src/handlers/settlers.js';
 import { createStatistics } from '../../../src/handlers/statistics.js';
+import { createTelemetry } from '../../../src/telemetry/events.js';
 import { createScriptSize } from '../../../src/handlers/sweep/scriptSize.js';
 import { sweep } from '../../../src/handlers/sweep/sweep.js';
 import { tend } from '../../../src/handlers/tend.js';
@@ -81,6 +82,7 @@ export function createProcess(options: ProcessOptions): Process {
     vault: options.vault,
     log: options.log,
     statistics: createStatistics(),
+    telemetry: createTelemetry(),
     faultPoints: { at: (point) => breakpoint.at(point) },
     now: options.now,
   };

@@ -56,6 +56,7 @@ export function onClock(journal: Journal, clock: VirtualClock): Journal {
   return {
     query: (text, values) => journal.query(clock.rewrite(text), values),
     transaction: (work) => journal.transaction((db) => work({ query: (text, values) => db.query(clock.rewrite(text), values) })),
+    load: () => journal.load(),
     close: () => journal.close(),
   };
 }

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { Registry } from 'prom-client';
+import { lowWaterMark } from '../handlers/checkFunders.js';
+import type { Instance } from '../handlers/instance.js';
+import { readMetrics, type JournalMetrics } from '../journal/metrics.js';
+import { packagePath } from '../packagePath.js';
+import { within } from '../waiting.js';
+import { createEventMetrics } from './eventMetrics.js';
+import { createJournalMetrics } from './journalMetrics.js';
+import { createProcessMetrics } from './processMetrics.js';
+import { startProcessSampler, type ProcessSample } from './processSample.js';
+import { createSharedRead } from './sharedRead.js';
+
+/** What process and database use now; null where the database did not say. */
+export interface Resources {
+  readonly process: { rss_bytes: number; heap_bytes: number; cpu_ratio: number; event_loop_lag_ms: number; uptime_s: number };
+  readonly database: { connections: number | null; size_bytes: number | null; pool_total: number; pool_idle: number; pool_waiting: number };
+}
+
+export interface Metrics {
+  /** The Prometheus text. Answers also while the database doesn't; it says so then. */
+  text(): Promise<{ contentType: string; body: string }>;
+  resources(): Promise<Resources>;
+  /** As the process is now. */
+  sample(): ProcessSample;
+  stop(): void;
+}
+
+export interface MetricsOptions {
+  /** How old an answer of the journal may be, in milliseconds. Default 2,000. */
+  readonly readEveryMs?: number;
+}
+
+/** Counting takes at most a twentieth of one connection's time, however large the tables are. */
+const TIMES_ITS_COST = 20;
+/** Who asks is not kept waiting longer by a database that is slow. */
+const ANSWER_MS = 5_000;
+
+/** Every metric of an instance, in a registry of its own: those with labels are made here too, so that their names are known before their first value. */
+export function createInstruments(about: { readonly funders: readonly { readonly name: string; readonly address: string }[] } & Parameters<typeof createProcessMetrics>[1]) {
+  const registry = new Registry();
+  return { registry, note: createEventMetrics(registry), setJournal: createJournalMetrics(registry, about), setProcess: createProcessMetrics(registry, about) };
+}
+
+/** Watches the instance until it is stopped. The journal is read when somebody asks, once for all who ask. */
+export function createMetrics(instance: Instance, options: MetricsOptions = {}): Metrics {
+  const { settings, journal, node, network, statistics, telemetry } = instance;
+  const { registry, note, setJournal, setProcess } = createInstruments({
+    funders: network.funders,
+    version: readVersion(),
+    network: network.name,
+    startedAtSeconds: Date.now() / 1_000 - process.uptime(),
+    sweepIntervalSeconds: settings.SYNC_INTERVAL,
+    poolSize: settings.POOL_SIZE,
+    lowWaterFlow: Number(lowWaterMark(settings.FLOW_FUNDING_AMOUNT)) / 1e8,
+  });
+  const sampler = startProcessSampler();
+  const watching = telemetry.events$.subscribe(note);
+  const read = createSharedRead(() => readMetrics(journal), { atLeastMs: options.readEveryMs ?? 2_000, timesItsCost: TIMES_ITS_COST });
+  const readInTime = async (): Promise<JournalMetrics | null> => {
+    let answer: JournalMetrics | null = null;
+    await within(ANSWER_MS, read().then((found) => (answer = found), () => undefined));
+    return answer;
+  };
+  const waitingCalls = (): Record<string, number> => Object.fromEntries(Object.entries(node.calls()).map(([kind, { waiting }]) => [kind, waiting]));
+
+  return {
+    async text() {
+      const found = await readInTime();
+      setJournal(found);
+      setProcess({ sample: sampler.sample(), journal: journal.load(), sources: statistics.sources, accessNode: statistics.accessNode, waitingCalls: waitingCalls() });
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+    async resources() {
+      const found = await readInTime();
+      const { rssBytes, heapBytes, cpuRatio, lagMs, uptimeSeconds } = sampler.sample();
+      const pool = journal.load();
+      return {
+        process: { rss_bytes: rssBytes, heap_bytes: heapBytes, cpu_ratio: cpuRatio, event_loop_lag_ms: lagMs, uptime_s: uptimeSeconds },
+        database: { connections: found?.connections ?? null, size_bytes: found?.size_bytes ?? null, pool_total: pool.connections, pool_idle: pool.idle, pool_waiting: pool.waiting },
+      };
+    },
+    sample: () => sampler.sample(),
+    stop() {
+      watching.unsubscribe();
+      sampler.stop();
+    },
+  };
+}
+
+function readVersion(): string {
+  const found: unknown = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
+  return typeof found === 'object' && found !== null && 'version' in found && typeof found.version === 'string' ? found.version : 'unknown';
+}
