@@ -62,10 +62,15 @@ export function createFeed(db: Db): Feed {
       const changed = cycles.filter((cycle) => told.get(cycle.id) !== JSON.stringify(cycle));
       told.clear();
       for (const cycle of cycles) told.set(cycle.id, JSON.stringify(cycle));
-      const news = { signUps: newSignUps, ready: newReady, cycles: changed };
-      if (!isFirst) return news;
-      isFirst = false;
-      return { signUps: [], ready: [], cycles: [] };
+      if (isFirst) {
+        isFirst = false;
+        return { signUps: [], ready: [], cycles: [] };
+      }
+      return {
+        signUps: newSignUps.map(({ auth_id, at }) => ({ auth_id, at })),
+        ready: newReady.map(({ auth_id, address, at, waited_ms, source, from_pool }) => ({ auth_id, address, at, waited_ms, source, from_pool })),
+        cycles: changed,
+      };
     },
   };
 }

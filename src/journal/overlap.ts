@@ -5,7 +5,7 @@ export interface Overlap {
   /** The place behind which the next look begins. */
   from(): number;
   /** Of the rows found behind it, those not told before, in order of their places. */
-  fresh<Row extends { readonly place: number }>(rows: readonly Row[]): Omit<Row, 'place'>[];
+  fresh<Row extends { readonly place: number }>(rows: readonly Row[]): Row[];
 }
 
 /** `looks`: a row committed so many looks after one with a higher place is still told; later ones are not. */
@@ -26,7 +26,7 @@ export function createOverlap(looks: number): Overlap {
       if (highs.length > looks) highs.shift();
       for (const { place } of news) told.add(place);
       for (const place of told) if (place <= from()) told.delete(place);
-      return news.map(({ place: _, ...row }) => row);
+      return news;
     },
   };
 }
