@@ -47,7 +47,7 @@ function readOptions({ user, level, limit, follow }: LogsOptions): URLSearchPara
   return new URLSearchParams({ level, limit, follow: follow ? '1' : '0', ...(user === undefined ? {} : { user }) });
 }
 
-export const nameOf = ({ host, pid }: LivingInstance): string => `${host}:${pid}`;
+const nameOf = ({ host, pid }: LivingInstance): string => `${host}:${pid}`;
 
 /** The living instances that were asked for and answer over HTTP; a command's own run is one that does not. */
 async function findInstances({ instance: wanted }: LogsOptions): Promise<LivingInstance[]> {

@@ -33,10 +33,11 @@ export async function streamLogs({ name, url, token, query, signal, take }: Stre
 const MAX_LINE = 4_000_000;
 
 async function readData(body: ReadableStream<Uint8Array>, take: (line: string) => void, signal: AbortSignal, name: string): Promise<void> {
+  const decoder = new TextDecoder();
   let rest = '';
   try {
-    for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
-      const lines = `${rest}${text}`.split('\n');
+    for await (const bytes of body) {
+      const lines = `${rest}${decoder.decode(bytes, { stream: true })}`.split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) if (line.startsWith('data: ')) take(line.slice('data: '.length));
       if (rest.length > MAX_LINE) throw new AppError('data', `${name} sends a line without end`);
