@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { AccessLog } from './accessLog.js';
 import { answerError, refuse } from './answers.js';
 import { apiRoutes } from './api.js';
 import type { HttpDeps, RouteEnv } from './deps.js';
 import { createEventStream } from './eventStream.js';
-import { requireJson, requireLoopbackName, requireSameOrigin, requireToken } from './guard.js';
+import { limitBody, requireJson, requireLoopbackName, requireSameOrigin, requireToken } from './guard.js';
 import { securityHeaders } from './headers.js';
 import { healthRoutes } from './health.js';
 import { loginRoutes } from './login.js';
@@ -17,7 +16,6 @@ import { createStaticFiles } from './staticFiles.js';
 import { createStreams } from './streams.js';
 import { createTokenCheck } from './token.js';
 
-const MAX_BODY_BYTES = 10 * 1024;
 /** Of the 200 connections, so many may be streams: a page has two. */
 const MAX_EVENT_CLIENTS = 100;
 const MAX_LOG_CLIENTS = 30;
@@ -44,7 +42,7 @@ export function createApp(deps: HttpDeps, accessLog: AccessLog): App {
   app.use(securityHeaders);
   app.use(token === null ? requireLoopbackName : requireToken(token));
   app.use(requireSameOrigin);
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => refuse(c, 413, `the body is larger than ${MAX_BODY_BYTES / 1_024} kB`, 'send less') }));
+  app.use(limitBody);
   app.use('/api/*', requireJson);
   app.route('/', healthRoutes(deps));
   app.route('/login', loginRoutes(token));

@@ -57,5 +57,14 @@ export const requireJson: MiddlewareHandler<RouteEnv> = async (c, next) => {
   return refuse(c, 415, 'the body must be JSON', 'send it with content-type: application/json');
 };
 
+const MAX_BODY_BYTES = 10 * 1_024;
+
+/** What is sent says how long it is, which Node holds it to, and that is little. */
+export const limitBody: MiddlewareHandler<RouteEnv> = async (c, next) => {
+  if (c.req.header('transfer-encoding') !== undefined) return refuse(c, 411, 'the body does not say how long it is', 'send it with content-length');
+  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) return refuse(c, 413, `the body is larger than ${MAX_BODY_BYTES / 1_024} kB`, 'send less');
+  return next();
+};
+
 const hostOf = (url: string): string | null => (URL.canParse(url) ? new URL(url).host : null);
 const hostnameOf = (host: string): string | null => (URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : null);
