@@ -12,6 +12,8 @@ module.exports = {
     rule('handlers-know-no-streams', 'A handler is called by the reactor and looks at state; it never listens.', { path: '^src/handlers' }, { path: '^src/(streams|http|commands)' }),
     rule('telemetry-knows-nobody', 'Whoever emits may name an event; an event that named a layer would tie all layers together.', { path: '^src/telemetry' }, { path: '^src/(?!telemetry|errors|log)' }),
     rule('nobody-measures-itself', 'Work emits events and never knows who counts them: only what starts and shows the daemon sees the metrics.', { path: '^src/(?!commands|http|metrics)' }, { path: '^src/metrics' }),
+    rule('http-shows-and-asks', 'What is answered over HTTP is read from the journal and the chain, and asked for through the journal; it opens no key and does no work itself.', { path: '^src/http' }, { path: '^src/(streams|users|files|commands|reactor|secrets)' }),
+    rule('nothing-needs-http', 'The service works the same where nobody looks.', { path: '^src/(?!http|commands)' }, { path: '^src/http' }),
     rule('only-the-reactor-joins', 'Only the reactor sees streams and handlers together.', { path: '^src/(?!reactor|streams|handlers)' }, { path: '^src/streams/(?!signal)' }),
     rule('product-needs-no-dev', 'Stand-ins and benchmarks are never part of the product.', { path: '^src' }, { path: '^(dev|bench|test)/' }),
     rule('dev-needs-no-bench', 'A benchmark uses the stack; the stack runs without benchmarks.', { path: '^dev' }, { path: '^(bench|test)/' }),

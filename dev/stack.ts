@@ -99,6 +99,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       FLOW_JSON: flowJson,
       WALLET_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
       ACCOUNTS_DIR: join(folder, 'accounts'),
+      // Any free one: several daemons may run on one stack.
+      HTTP_PORT: '0',
     };
     return { postgres, gateway, emulator, accessNode, authPool, servicePool, folder, died, env: () => ({ ...settings }), migrate: applySql, stop };
   } catch (error) {

@@ -89,6 +89,23 @@ uses them at once. Repeated while an earlier transaction is not sealed, it waits
 for that one, and its keys count.`,
   )
   .action(async (account: string, options: { count: string; yes: boolean }) => (await import('./commands/addKeys.js')).runAddKeys(account, { ...options, json: isJson() }));
+program
+  .command('logs')
+  .description("the running instances' logs: their last lines, or with --follow what comes")
+  .option('--follow', 'go on with what they write, until Ctrl-C', false)
+  .option('--user <ID>', 'only lines that name this user (auth.users.id)')
+  .option('--level <LEVEL>', 'only this level and above; at most what LOG_LEVEL has them write', 'info')
+  .option('--instance <ID>', 'only this instance: its id, or HOST:PID')
+  .option('--limit <N>', 'lines to begin with, of the last 2,000', '200')
+  .addHelpText(
+    'after',
+    `
+Needs DATABASE_URL alone, and HTTP_TOKEN for an instance that has one. An instance
+on another host must answer there (HTTP_HOST). Pretty on a terminal, else NDJSON.`,
+  )
+  .action(async (options: { follow: boolean; user?: string; level: string; instance?: string; limit: string }) =>
+    (await import('./commands/logs.js')).runLogs({ ...options, user: options.user, instance: options.instance, json: isJson() }),
+  );
 for (const [name, does] of [
   ['pause', 'make, give and send nothing until resume; survives restarts'],
   ['resume', 'end a pause'],

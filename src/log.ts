@@ -1,10 +1,12 @@
 import { Writable } from 'node:stream';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import type { LogTail } from './logTail.js';
+import { createRedactor } from './redact.js';
 
 export type Log = Logger;
 
-/** Property names whose values never reach a log line, at the top or one level down. */
+/** Property names whose values never reach a log line, at any depth. */
 export const SECRET_KEYS = [
   'privateKey',
   'flow_private_key',
@@ -15,7 +17,7 @@ export const SECRET_KEYS = [
   'password',
   'token',
   'authorization',
-  'Authorization',
+  'cookie',
   'connectionString',
   'databaseUrl',
   // Settings go by the names of their variables.
@@ -23,6 +25,7 @@ export const SECRET_KEYS = [
   'SUPABASE_SERVICE_ROLE_KEY',
   'DATABASE_URL',
   'MIGRATE_DATABASE_URL',
+  'HTTP_TOKEN',
 ] as const;
 
 export interface LogOptions {
@@ -30,6 +33,8 @@ export interface LogOptions {
   /** Pretty lines for a person; NDJSON otherwise. Default: whether it goes to standard output and that is a terminal. */
   readonly pretty?: boolean;
   readonly destination?: DestinationStream;
+  /** Gets each line too. */
+  readonly tail?: LogTail;
 }
 
 /** The program's log: constant messages, variables as keys, secrets removed by name. NDJSON on standard output. */
@@ -38,13 +43,24 @@ export function createLog(options: LogOptions): Log {
     level: options.level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
-    redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[secret]' },
+    hooks: { streamWrite: createRedactor(SECRET_KEYS) },
   };
-  const { destination } = options;
+  const { destination, tail } = options;
   const isPretty = options.pretty ?? (destination === undefined && process.stdout.isTTY);
   // Synchronous on purpose: a worker-thread transport would lose the last lines of a process that is being stopped.
-  if (isPretty) return pino(settings, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', ...(destination === undefined ? {} : { destination: toWritable(destination), colorize: process.stderr.isTTY }) }));
-  return destination === undefined ? pino(settings) : pino(settings, destination);
+  const out: DestinationStream = isPretty
+    ? pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', ...(destination === undefined ? {} : { destination: toWritable(destination), colorize: process.stderr.isTTY }) })
+    : (destination ?? pino.destination(1));
+  return pino(settings, tail === undefined ? out : toBoth(out, tail));
+}
+
+function toBoth(out: DestinationStream, tail: LogTail): DestinationStream {
+  return {
+    write(line) {
+      out.write(line);
+      tail.write(line);
+    },
+  };
 }
 
 /** pino-pretty wants a stream where pino wants anything that takes a line. */

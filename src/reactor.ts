@@ -55,8 +55,13 @@ export interface Reactor {
   stop(): Promise<void>;
 }
 
+export interface ReactorOptions {
+  /** Where this instance answers over HTTP: told with each heartbeat. Default: nowhere. */
+  readonly httpUrl?: string;
+}
+
 /** The wiring, top to bottom: sources → merge → assign, make, sweep, control. */
-export async function startReactor(instance: Instance): Promise<Reactor> {
+export async function startReactor(instance: Instance, options: ReactorOptions = {}): Promise<Reactor> {
   const { journal, settings, log, statistics, telemetry, id } = instance;
   const stopping = new AbortController();
   let schemaMissing = false;
@@ -134,7 +139,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
 
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
   const beat = async (): Promise<void> => {
-    await heartbeat(journal, id, statistics);
+    await heartbeat(journal, id, statistics, options.httpUrl ?? null);
     if (schemaMissing) {
       await checkSchema(journal);
       await readDemand(journal, settings.POOL_SIZE);

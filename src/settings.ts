@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from './errors.js';
+import { isLoopback } from './loopback.js';
 
 const PLACEHOLDER_HINT = 'see .env.example';
 
@@ -72,6 +73,9 @@ const settingsSchema = z.object({
   CONFIG_EXPORT: onOff('on'),
   PKEY_FILES: z.enum(['on', 'off'], 'must be on or off').optional(),
   ACCOUNTS_DIR: z.string().min(1).default('flow/accounts'),
+  HTTP_HOST: z.string().regex(/^[\w.:-]+$/, 'must be a host name or an IP address of this machine').default('127.0.0.1'),
+  HTTP_PORT: whole('a port', 8_787, 0, 65_535),
+  HTTP_TOKEN: z.string().regex(/^[\x21-\x7e]{16,}$/, 'must have at least 16 characters, without spaces or letters beyond ASCII').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
 });
 
@@ -90,7 +94,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const settings = parseSettings(settingsSchema, environment);
+  const settings = parseSettings(settingsSchema, environment, tokenFault(environment));
   return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
 }
 
@@ -105,10 +109,17 @@ export function readDatabaseUrl(environment: Environment): string {
   return pickSettings(environment, ['DATABASE_URL']).DATABASE_URL;
 }
 
-function parseSettings<T>(schema: z.ZodType<T>, environment: Environment): T {
+/** Who can be reached from elsewhere asks who is there. Beside the schema, which checks nothing across settings while one of them is wrong. */
+function tokenFault(environment: Environment): string[] {
+  const { HTTP_HOST: host, HTTP_TOKEN: token } = dropEmpty(environment);
+  if (host === undefined || token !== undefined || isLoopback(host) || !settingsSchema.shape.HTTP_HOST.safeParse(host).success) return [];
+  return ['HTTP_TOKEN is missing: it is required where HTTP_HOST is not loopback'];
+}
+
+function parseSettings<T>(schema: z.ZodType<T>, environment: Environment, more: readonly string[] = []): T {
   const parsed = schema.safeParse(dropEmpty(environment));
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+  if (parsed.success && more.length === 0) return parsed.data;
+  const faults = [...(parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')} ${issue.message}`), ...more].map((fault) => `  ${fault}`);
   const unique = [...new Set(faults)];
   throw new AppError('usage', `${unique.length === 1 ? 'one setting is' : `${unique.length} settings are`} missing or wrong:\n${unique.join('\n')}`, { where: 'environment', mend: `set them in the environment or in .env (${PLACEHOLDER_HINT})` });
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../src/errors.js';
 import { createLog, SECRET_KEYS, type Log } from '../src/log.js';
+import { createLogTail } from '../src/logTail.js';
 
 /** A log and what reached its destination. */
 function record(level = 'trace'): { log: Log; text: () => string; lines: () => Record<string, unknown>[] } {
@@ -23,6 +24,18 @@ describe('a secret in a log line', () => {
     expect(text()).not.toContain(SECRET);
     expect(lines()[0]).toMatchObject({ [key]: '[secret]', msg: 'at the top' });
     expect(lines()[1]).toMatchObject({ inner: { [key]: '[secret]', other: 1 } });
+  });
+
+  it.each(SECRET_KEYS)('is removed at any depth, from lists, errors and their causes, in any case of its letters: %s', (key) => {
+    const { log, text, lines } = record();
+    log.info({ a: { b: { c: { d: [{ [key]: SECRET, other: 'kept' }] } } } }, 'deep');
+    log.info({ a: { b: { [key.toUpperCase()]: SECRET, [key.toLowerCase()]: [SECRET] } } }, 'letters');
+    log.error({ err: Object.assign(new Error('broken'), { response: { config: { headers: { [key]: SECRET } } } }) }, 'an error');
+    log.error({ failures: [Object.assign(new Error('broken'), { inner: { [key]: SECRET } })] }, 'errors in a list');
+    log.child({ a: { b: { [key]: SECRET } } }).info('bound to a child');
+    expect(lines()).toHaveLength(5);
+    expect(text()).not.toContain(SECRET);
+    expect(lines()[0]).toMatchObject({ a: { b: { c: { d: [{ [key]: '[secret]', other: 'kept' }] } } }, msg: 'deep' });
   });
 
   it('is removed from an error that carries it', () => {
@@ -53,6 +66,20 @@ describe('a secret in a log line', () => {
     const account = { privateKey: SECRET, inner: { password: SECRET } };
     log.info(account, 'logged');
     expect(account).toEqual({ privateKey: SECRET, inner: { password: SECRET } });
+  });
+});
+
+describe('the tail', () => {
+  it('gets the same lines as the destination, redacted', () => {
+    const tail = createLogTail();
+    const written: string[] = [];
+    const log = createLog({ level: 'info', tail, destination: { write: (line) => void written.push(line) } });
+    log.debug('below the level');
+    log.info({ deep: { er: { password: SECRET } } }, 'one');
+    log.child({ authId: 'x' }).warn('two');
+    expect(tail.lines().map((line) => `${line}\n`)).toEqual(written);
+    expect(tail.lines()).toHaveLength(2);
+    expect(tail.lines().join('')).not.toContain(SECRET);
   });
 });
 

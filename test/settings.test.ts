@@ -48,6 +48,9 @@ const WRONG = {
   CONFIG_EXPORT: 'wr0ng-value',
   PKEY_FILES: 'wr0ng-value',
   LOG_LEVEL: 'wr0ng-value',
+  HTTP_HOST: 'wr0ng value',
+  HTTP_PORT: '65536',
+  HTTP_TOKEN: 'wr0ng-value',
 };
 
 describe('what is missing or wrong', () => {
@@ -69,7 +72,7 @@ describe('what is missing or wrong', () => {
   it('is listed in one message when every setting is wrong at once', () => {
     const message = messageFor(WRONG);
     expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
-    expect(message).toMatch(/^26 settings are missing or wrong:\n/);
+    expect(message).toMatch(/^29 settings are missing or wrong:\n/);
   });
 
   it('is listed together when some are missing and others wrong', () => {
@@ -127,6 +130,22 @@ describe('a secret', () => {
   it('is not repeated when another setting is the wrong one', () => {
     const text = leaks(faultOf(() => read({ NETWORK: 'none' })));
     for (const name of ['DATABASE_URL', 'SUPABASE_SERVICE_ROLE_KEY', 'WALLET_ENCRYPTION_KEY']) expect(text).not.toContain(REQUIRED[name]);
+  });
+});
+
+describe('HTTP_TOKEN', () => {
+  it.each(['0.0.0.0', '::', '10.0.0.5', 'example.org', '127.0.0.1.example.org'])('is required where HTTP_HOST is %s, and listed with the other faults', (host) => {
+    expect(messageFor({ HTTP_HOST: host })).toBe('one setting is missing or wrong:\n  HTTP_TOKEN is missing: it is required where HTTP_HOST is not loopback');
+    expect(listed(messageFor({ HTTP_HOST: host, POOL_SIZE: '-1' }))).toEqual(['POOL_SIZE', 'HTTP_TOKEN']);
+    expect(read({ HTTP_HOST: host, HTTP_TOKEN: 'a-token-of-16-ch' }).HTTP_TOKEN).toBe('a-token-of-16-ch');
+  });
+
+  it.each(['127.0.0.1', 'localhost', '::1'])('is optional where HTTP_HOST is %s', (host) => {
+    expect(read({ HTTP_HOST: host }).HTTP_TOKEN).toBeUndefined();
+  });
+
+  it('of fewer than 16 characters is refused', () => {
+    expect(listed(messageFor({ HTTP_TOKEN: 'fifteen-letters' }))).toEqual(['HTTP_TOKEN']);
   });
 });
 
@@ -243,6 +262,8 @@ describe('what is not set', () => {
       CYCLE_RETENTION: 90,
       HISTORY_RETENTION: 30,
       ACCOUNTS_DIR: 'flow/accounts',
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 8_787,
       LOG_LEVEL: 'info',
       pkeyFiles: true,
     });

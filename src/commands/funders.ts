@@ -2,30 +2,14 @@ import { readEnvironment } from '../environment.js';
 import { toAppError, type AppError } from '../errors.js';
 import type { ChainAccount } from '../flow/accessNode.js';
 import { formatAmount } from '../flow/amount.js';
-import type { Funder } from '../flow/network.js';
-import { faultOfKey, lowWaterMark } from '../handlers/checkFunders.js';
+import { lowWaterMark } from '../handlers/checkFunders.js';
+import { compare, errorText, funderToJson, slotToJson, strangersAmong, type SeenFunder, type SeenSlot } from '../handlers/seeFunders.js';
 import { describeSlot, readSlots, type SlotState } from '../journal/funders.js';
 import { pickSettings } from '../settings.js';
 import { CHAIN_SETTINGS, openChain, type Chain } from './connectChain.js';
 import { print } from './output.js';
 import { toRanges } from './ranges.js';
 import { withJournal } from './withJournal.js';
-
-/** A slot beside its key on chain. */
-interface SeenSlot extends SlotState {
-  /** What is wrong with the key: missing, revoked, another one. Null: it can sign, or the chain did not answer. */
-  readonly keyFault: string | null;
-}
-
-interface SeenFunder {
-  readonly funder: Funder;
-  readonly slots: readonly SeenSlot[];
-  /** Null where the chain did not answer, or has no such account: then `error` says which. */
-  readonly account: ChainAccount | null;
-  readonly error: AppError | string | null;
-  /** Keys on chain that could propose, and have no slot, nor will at the next start. */
-  readonly unusedKeys: readonly number[];
-}
 
 /** `wallet-sync funders list`: the funding accounts, as the chain and the journal have them. A chain that doesn't answer hides nothing of the journal. */
 export async function runFundersList(options: { json: boolean }): Promise<void> {
@@ -36,7 +20,7 @@ export async function runFundersList(options: { json: boolean }): Promise<void> 
     const [slots, seen] = await Promise.all([withJournal(readSlots), readAccounts(chain)]);
     const funders = chain.network.funders.map((funder, index) => compare(funder, slots, seen[index] ?? null));
     const lowWater = lowWaterMark(settings.FLOW_FUNDING_AMOUNT);
-    const strangers = slots.filter((slot) => !chain.network.funders.some((funder) => funder.address === slot.address));
+    const strangers = strangersAmong(chain.network, slots);
     print(options.json, toJson(funders, strangers, lowWater), toText(funders, strangers, lowWater, settings));
   } finally {
     chain.node.close();
@@ -50,53 +34,10 @@ async function readAccounts({ network, node, requireNetwork }: Chain): Promise<(
   return Promise.all(network.funders.map((funder) => node.account(funder.address).catch(toAppError)));
 }
 
-function compare(funder: Funder, all: readonly SlotState[], seen: ChainAccount | AppError | null): SeenFunder {
-  const slots = all.filter((slot) => slot.address === funder.address);
-  if (seen === null) return { funder, slots: slots.map((slot) => ({ ...slot, keyFault: 'missing' })), account: null, error: 'does not exist on chain', unusedKeys: [] };
-  if (seen instanceof Error) return { funder, slots: slots.map((slot) => ({ ...slot, keyFault: null })), account: null, error: seen, unusedKeys: [] };
-  return {
-    funder,
-    slots: slots.map((slot) => ({ ...slot, keyFault: faultOfKey(funder, seen.keys.find((key) => key.index === slot.keyIndex)) })),
-    account: seen,
-    error: null,
-    unusedKeys: seen.keys.filter((key) => faultOfKey(funder, key) === null && !funder.keyIndexes.includes(key.index) && !slots.some((slot) => slot.keyIndex === key.index)).map((key) => key.index),
-  };
-}
-
-/** The first that holds, in this order. */
-function stateOf(slot: SlotState): 'unsealed' | 'out-of-rotation' | 'leased' | 'free' {
-  if (slot.unsealed !== null) return 'unsealed';
-  if (slot.outOfRotation !== null) return 'out-of-rotation';
-  return slot.lessee === null ? 'free' : 'leased';
-}
-
-const errorText = (error: AppError | string): string => (typeof error === 'string' ? error : error.where === undefined ? error.message : `${error.where}: ${error.message}`);
-
-function toJson(funders: readonly SeenFunder[], strangers: readonly SlotState[], lowWater: bigint): unknown {
-  const slotJson = (slot: SlotState | SeenSlot): unknown => ({
-    key_index: slot.keyIndex,
-    state: stateOf(slot),
-    leased_by: slot.lessee,
-    transaction: slot.unsealed === null ? null : { id: slot.unsealed.id, kind: slot.unsealed.kind, age_s: slot.unsealed.ageSeconds },
-    out_of_rotation: slot.outOfRotation,
-    sequence_number: slot.sequenceNumber,
-    used_at: slot.usedAt?.toISOString() ?? null,
-    ...('keyFault' in slot ? { key_on_chain: slot.keyFault } : {}),
-  });
-  return {
-    funders: funders.map(({ funder, slots, account, error, unusedKeys }) => ({
-      name: funder.name,
-      address: funder.address,
-      balance: account === null ? null : formatAmount(account.balance),
-      low_water: formatAmount(lowWater),
-      low: account === null ? null : account.balance < lowWater,
-      chain_error: error === null ? null : errorText(error),
-      slots: slots.map(slotJson),
-      keys_without_slot: unusedKeys,
-    })),
-    slots_of_no_funder: strangers.map((slot) => ({ address: slot.address, ...(slotJson(slot) as object) })),
-  };
-}
+const toJson = (funders: readonly SeenFunder[], strangers: readonly SlotState[], lowWater: bigint): unknown => ({
+  funders: funders.map((seen) => funderToJson(seen, lowWater)),
+  slots_of_no_funder: strangers.map((slot) => ({ address: slot.address, ...slotToJson(slot) })),
+});
 
 function toText(funders: readonly SeenFunder[], strangers: readonly SlotState[], lowWater: bigint, settings: { NETWORK: string; FLOW_JSON: string }): string {
   const lines = funders.flatMap((funder) => [toHeading(funder, lowWater), ...funder.slots.map(toLine), ...toNotes(funder), '']);

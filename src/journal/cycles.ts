@@ -107,7 +107,12 @@ export async function readCycle(db: Db, cycleId: number): Promise<Cycle> {
 
 /** The newest cycle's record; null before the first. */
 export async function lastCycle(db: Db): Promise<Cycle | null> {
-  return (await queryRows(db, cycleRow, 'select * from wallet_sync.cycle order by id desc limit 1'))[0] ?? null;
+  return (await lastCycles(db, 1))[0] ?? null;
+}
+
+/** The records of the newest cycles, the newest first. */
+export async function lastCycles(db: Db, limit: number): Promise<Cycle[]> {
+  return queryRows(db, cycleRow, 'select * from wallet_sync.cycle order by id desc limit $1', [limit]);
 }
 
 /** The ten counters of a cycle, in their order. */

@@ -6,12 +6,12 @@ import { queryRows } from './pool.js';
 /** An instance not seen for this long is dead: its prepared accounts, slots and live transactions are taken over. */
 export const INSTANCE_LEASE_MS = 10_000;
 
-/** Says that this process lives, and renews its leases on slots and on the sweep. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. */
-export async function heartbeat(db: Db, instanceId: string, statistics: unknown): Promise<void> {
+/** Says that this process lives, and renews its leases on slots and on the sweep. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. `httpUrl`: where it answers over HTTP; null leaves what it has said before. */
+export async function heartbeat(db: Db, instanceId: string, statistics: unknown, httpUrl: string | null = null): Promise<void> {
   await db.query(
     `with seen as (
-      insert into wallet_sync.instance (id, host, pid, statistics) values ($1, $4, $5, $3)
-      on conflict (id) do update set seen_at = clock_timestamp(), statistics = excluded.statistics
+      insert into wallet_sync.instance as i (id, host, pid, statistics, http_url) values ($1, $4, $5, $3, $6)
+      on conflict (id) do update set seen_at = clock_timestamp(), statistics = excluded.statistics, http_url = coalesce(excluded.http_url, i.http_url)
     ), swept as (
       -- A step of the sweep that holds the row renews the lease itself.
       update wallet_sync.sweeper set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
@@ -19,7 +19,7 @@ export async function heartbeat(db: Db, instanceId: string, statistics: unknown)
     )
     update wallet_sync.slot set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
     where leased_by = $1 and lease_until > clock_timestamp()`,
-    [instanceId, INSTANCE_LEASE_MS, JSON.stringify(statistics), hostname(), process.pid],
+    [instanceId, INSTANCE_LEASE_MS, JSON.stringify(statistics), hostname(), process.pid, httpUrl],
   );
 }
 
@@ -40,6 +40,7 @@ const instanceRow = z.object({
   id: z.string(),
   host: z.string(),
   pid: z.number(),
+  http_url: z.string().nullable(),
   statistics: z.object({
     sources: z.record(z.string(), z.object({ state: z.string(), reason: z.string().nullable() })).default({}),
     accessNode: z.object({ state: z.string(), reason: z.string().nullable(), since: z.string() }).nullable().default(null),
@@ -54,7 +55,7 @@ export async function livingInstances(db: Db): Promise<LivingInstance[]> {
   return queryRows(
     db,
     instanceRow,
-    `select id, host, pid, statistics from wallet_sync.instance
+    `select id, host, pid, http_url, statistics from wallet_sync.instance
      where stopped_at is null and seen_at > clock_timestamp() - make_interval(secs => $1::double precision / 1000) order by started_at`,
     [INSTANCE_LEASE_MS],
   );

@@ -34,6 +34,8 @@ export interface JournalOptions {
   readonly log: Log;
   /** Connections at most. Default 8: assigning, heartbeat, polls and one writer per slot hardly overlap longer. */
   readonly maxConnections?: number;
+  /** How Postgres names these connections. Default: wallet-sync. */
+  readonly applicationName?: string;
 }
 
 const INT8 = 20;
@@ -54,7 +56,7 @@ export function openJournal(options: JournalOptions): Journal {
   const pool = new pg.Pool({
     connectionString: options.connectionString,
     max: most,
-    application_name: 'wallet-sync',
+    application_name: options.applicationName ?? 'wallet-sync',
     connectionTimeoutMillis: 10_000,
     statement_timeout: 30_000,
     // A host that vanishes without closing its connection must not keep the locks that all instances share.
