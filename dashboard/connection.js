@@ -1,0 +1,33 @@
+// Whether what the page shows is of now. The banner says since when it is not.
+import { byId, setText } from './dom.js';
+import { clock, duration } from './format.js';
+
+/** Shows and hides the banner. */
+export function createConnection() {
+  const banner = byId('disconnected');
+  const badge = byId('connection');
+  /** @type {number | null} */
+  let since = null;
+  let everHeard = false;
+
+  const show = () => {
+    banner.hidden = since === null;
+    badge.dataset['state'] = since === null ? (everHeard ? 'ok' : 'connecting') : 'down';
+    setText(badge, since === null ? (everHeard ? 'live' : 'connecting') : 'disconnected');
+    if (since !== null) setText(banner, `Disconnected since ${clock(since)} (${duration((Date.now() - since) / 1_000)}). ${everHeard ? 'What you see is from before' : 'Nothing was heard yet'}; trying again.`);
+  };
+  setInterval(() => since !== null && show(), 1_000);
+
+  return {
+    heard() {
+      since = null;
+      everHeard = true;
+      show();
+    },
+    lost() {
+      since ??= Date.now();
+      show();
+    },
+    isLost: () => since !== null,
+  };
+}
