@@ -1,9 +1,10 @@
 // A chart of values over time with its own legend, which shows the newest values, or those under the cursor. Arrow keys move the cursor too.
-import uPlot from '/vendor/uPlot.esm.js';
 import { h, setText } from './dom.js';
 import { clockMinute, dayTime } from './format.js';
 import { colorOf, fontOf, mountPlot, tint } from './plot.js';
 
+/** @typedef {import('/vendor/uPlot.esm.js')} uPlot */
+/** @typedef {import('/vendor/uPlot.esm.js').AlignedData} AlignedData */
 /** @typedef {(number | null | undefined)[]} Column */
 /**
  * @typedef {object} SeriesOptions
@@ -49,7 +50,7 @@ export function createChart(root, options) {
 
   return {
     set(times, columns) {
-      mounted.set(/** @type {uPlot.AlignedData} */ ([times, ...columns]));
+      mounted.set(/** @type {AlignedData} */ ([times, ...columns]));
       showValues(mounted.plot(), mounted.plot().cursor.idx);
       empty.hidden = columns.some((column) => column.some((value) => value != null));
       box.setAttribute('aria-label', `${options.label}. Newest: ${options.series.map(({ name }, i) => `${name} ${options.format(newest(columns[i] ?? []))}`).join(', ')}. Arrow keys read the values.`);
@@ -93,7 +94,7 @@ function optionsOf({ series, format, log }, showValues) {
     scales: { y: log === true ? { distr: 3, range: logRange } : { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
     axes: [
       { ...axis, size: 28, space: 64, values: (plot, splits) => splits.map(timeLabel(plot)) },
-      { ...axis, size: 62, values: (_, splits) => splits.map((value) => (value == null ? '' : format(value))) },
+      { ...axis, size: 62, ...(log === true ? { splits: powersOfTen } : {}), values: (_, splits) => splits.map((value) => (value == null ? '' : format(value))) },
     ],
     hooks: { setLegend: [(plot) => showValues(plot, plot.cursor.idx)] },
   };
@@ -104,6 +105,12 @@ function logRange(_, min, max) {
   if (min == null || max == null) return [1, 1_000];
   const from = 10 ** Math.floor(Math.log10(Math.max(0.1, min)));
   return [from, Math.max(from * 10, 10 ** Math.ceil(Math.log10(Math.max(0.1, max))))];
+}
+
+/** A line for each power of ten, none between. @param {uPlot} _ @param {number} __ @param {number} min @param {number} max */
+function powersOfTen(_, __, min, max) {
+  const first = Math.round(Math.log10(min));
+  return Array.from({ length: Math.round(Math.log10(max)) - first + 1 }, (_, index) => 10 ** (first + index));
 }
 
 /** Axis labels: the time of day, which is enough for a day. @param {uPlot} plot */

@@ -15,7 +15,7 @@ export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value == null) continue;
-    element.setAttribute(name, value === true ? '' : `${value}`);
+    element.setAttribute(name, value === true && !/^(data|aria)-/.test(name) ? '' : `${value}`);
   }
   element.append(...children.filter((child) => child !== null));
   return element;

@@ -15,8 +15,8 @@ export const NONE = '–';
 /** `1,204`. @param {number | null | undefined} value */
 export const count = (value) => (value == null ? NONE : whole.format(value));
 
-/** `1.2M`, where there is little room. @param {number | null | undefined} value */
-export const compact = (value) => (value == null ? NONE : compactCount.format(value));
+/** `1,204`, `1.25M`: exact as long as it is short. @param {number | null | undefined} value */
+export const compact = (value) => (value == null ? NONE : Math.abs(value) < 100_000 ? whole.format(value) : compactCount.format(value));
 
 /** `3 users`, `1 user`. @param {number} value @param {string} noun */
 export const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;

@@ -20,12 +20,18 @@ export function parseLogLine(text) {
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ');
   return {
-    at: typeof time === 'string' || typeof time === 'number' ? new Date(time).toISOString() : '',
+    at: toIso(time),
     level: LEVELS[`${level}`] ?? `${level ?? 'info'}`,
     msg: `${msg ?? ''}`,
     rest: rest.length > LONGEST ? `${rest.slice(0, LONGEST)} …` : rest,
     search: `${msg} ${rest}`.toLowerCase(),
   };
+}
+
+/** @param {unknown} time */
+function toIso(time) {
+  const at = new Date(typeof time === 'string' || typeof time === 'number' ? time : NaN);
+  return Number.isNaN(at.getTime()) ? '' : at.toISOString();
 }
 
 /** @param {string} text @returns {Record<string, unknown> | null} */

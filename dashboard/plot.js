@@ -1,8 +1,8 @@
 // uPlot's life in the page: drawn in the theme's colours, as wide as its place, drawn anew when either changes.
 import uPlot from '/vendor/uPlot.esm.js';
 
-/** @typedef {Omit<import('uplot').Options, 'width' | 'height'>} PlotOptions */
-/** @typedef {import('uplot').AlignedData} AlignedData */
+/** @typedef {Omit<uPlot.Options, 'width' | 'height'>} PlotOptions */
+/** @typedef {uPlot.AlignedData} AlignedData */
 
 /** @type {Set<() => void>} */
 const all = new Set();

@@ -24,7 +24,7 @@ export function judge(status, funders) {
   const bad = troubles.find((trouble) => trouble.level === 'bad');
   if (status.paused) return { level: 'paused', headline: `Paused: nothing is made, given or sent${status.waiting === 0 ? '' : `, and ${waiters(status.waiting)}`}`, troubles };
   if (bad !== undefined) return { level: 'bad', headline: bad.text, troubles };
-  if (status.waiting > 0) return { level: troubles.length > 0 ? 'warn' : 'busy', headline: `${waiters(status.waiting)} for a wallet${oldest(status)}`, troubles };
+  if (status.waiting > 0) return { level: troubles.length > 0 ? 'warn' : 'busy', headline: `${share(status)} have a wallet, ${count(status.waiting)} ${status.waiting === 1 ? 'waits' : 'wait'}${oldest(status)}`, troubles };
   return { level: troubles.length > 0 ? 'warn' : 'good', headline: wholeHeadline(status), troubles };
 }
 
@@ -35,12 +35,15 @@ const rank = (trouble) => (trouble.level === 'bad' ? 0 : 1);
 const waiters = (waiting) => `${plural(waiting, 'user')} ${waiting === 1 ? 'waits' : 'wait'}`;
 
 /** @param {Status} status */
-const oldest = (status) => (status.oldest_waiting_s === null ? '' : `${status.waiting === 1 ? ',' : ', the oldest'} for ${duration(status.oldest_waiting_s)}`);
+const oldest = (status) => (status.oldest_waiting_s === null || status.oldest_waiting_s < 1 ? '' : `${status.waiting === 1 ? ',' : ', the oldest'} for ${duration(status.oldest_waiting_s)}`);
+
+/** @param {Status} status */
+const share = ({ ready, wallets }) => `${count(ready)} of ${plural(wallets, 'user')}`;
 
 /** @param {Status} status */
 function wholeHeadline(status) {
   if (status.wallets === 0) return 'No user has signed up yet';
-  if (status.ready < status.wallets) return `${count(status.ready)} of ${plural(status.wallets, 'user')} have a wallet`;
+  if (status.ready < status.wallets) return `${share(status)} have a wallet`;
   return status.wallets === 1 ? 'The only user has a wallet' : `All ${count(status.wallets)} users have a wallet`;
 }
 

@@ -25,9 +25,12 @@ function toEntry(funder) {
     h('p', { class: 'funder-line' }, h('b', {}, funder.balance === null ? 'balance unknown' : flow(funder.balance)), ' ', h('span', { class: 'tag' }, remains(funder)), ' ', h('small', {}, mark(funder))),
     funder.chain_error == null ? null : h('p', { class: 'reason' }, funder.chain_error),
     h('ul', { class: 'slots', 'aria-label': `Slots of ${funder.name}` }, ...funder.slots.map(toSlot)),
-    ...[...new Set(out.map((slot) => slot.out_of_rotation ?? ''))].map((reason) => h('p', { class: 'reason' }, `Keys ${out.filter((slot) => slot.out_of_rotation === reason).map((slot) => slot.key_index).join(', ')} are out of rotation: ${reason}`)),
+    ...[...new Set(out.map((slot) => slot.out_of_rotation ?? ''))].map((reason) => h('p', { class: 'reason' }, reasonOf(out.filter((slot) => slot.out_of_rotation === reason), reason))),
   );
 }
+
+/** @param {readonly Slot[]} slots @param {string} reason */
+const reasonOf = (slots, reason) => `${slots.length === 1 ? 'Key' : 'Keys'} ${slots.map((slot) => slot.key_index).join(', ')} out of rotation: ${reason}`;
 
 /** @param {Funder} funder */
 function remains({ low, days_left: days }) {

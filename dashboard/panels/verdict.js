@@ -28,7 +28,7 @@ export function createVerdict() {
     document.title = `${{ good: '✓', busy: '…', paused: '‖', warn: '!', bad: '✗' }[verdict.level]} ${verdict.headline} · wallet-sync`;
     const more = verdict.troubles.length - SHOWN;
     byId('troubles').replaceChildren(
-      ...verdict.troubles.slice(0, SHOWN).map(({ level, text, mend }) => h('li', { 'data-level': level }, h('span', { class: 'what' }, text), ' ', h('span', { class: 'mend' }, mend))),
+      ...verdict.troubles.slice(0, SHOWN).map(({ level, text, mend }) => h('li', { 'data-level': level }, ...(text === verdict.headline ? [] : [h('span', { class: 'what' }, text), ' ']), h('span', { class: 'mend' }, mend))),
       ...(more > 0 ? [h('li', {}, `and ${more} more: wallet-sync status`)] : []),
     );
   };
