@@ -10,8 +10,12 @@ export function createConnection() {
   let since = null;
   let everHeard = false;
 
+  /** What the service itself says it cannot do. */
+  let ailment = '';
+
   const show = () => {
-    banner.hidden = since === null;
+    banner.hidden = since === null && ailment === '';
+    if (since === null && ailment !== '') setText(banner, `What you see may be old: ${ailment}`);
     badge.dataset['state'] = since === null ? (everHeard ? 'ok' : 'connecting') : 'down';
     setText(badge, since === null ? (everHeard ? 'live' : 'connecting') : 'disconnected');
     if (since !== null) setText(banner, `Disconnected since ${clock(since)} (${duration((Date.now() - since) / 1_000)}). ${everHeard ? 'What you see is from before' : 'Nothing was heard yet'}; trying again.`);
@@ -21,7 +25,14 @@ export function createConnection() {
   return {
     heard() {
       since = null;
+      ailment = '';
       everHeard = true;
+      show();
+    },
+    /** The service answers, but cannot read what it is asked for. @param {string} text */
+    ails(text) {
+      since = null;
+      ailment = text;
       show();
     },
     lost() {

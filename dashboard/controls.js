@@ -2,11 +2,9 @@
 import { ApiError, postControl } from './api.js';
 import { confirm } from './confirm.js';
 import { byId, setText } from './dom.js';
-import { plural } from './format.js';
+import { isUuid, plural } from './format.js';
 
 /** @typedef {'pause' | 'resume' | 'resync' | 'retry'} Command */
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Wires the buttons. @param {() => void} onDone called when the service did what it was told */
 export function createControls(onDone) {
@@ -40,7 +38,7 @@ export function createControls(onDone) {
     event.preventDefault();
     const input = /** @type {HTMLInputElement} */ (byId('user-id'));
     const command = /** @type {Command} */ (/** @type {HTMLButtonElement | null} */ (/** @type {SubmitEvent} */ (event).submitter)?.value ?? 'resync');
-    const isId = UUID.test(input.value.trim());
+    const isId = isUuid(input.value);
     input.setAttribute('aria-invalid', `${!isId}`);
     if (isId) void send(command, input.value.trim().toLowerCase());
     else say('That is not a user id: it has the form 00000000-0000-0000-0000-000000000000.', 'failed');

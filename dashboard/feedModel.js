@@ -4,7 +4,7 @@
 
 /** An empty feed of at most `limit` rows. @param {number} limit */
 export function createFeedModel(limit) {
-  /** @type {Map<string, FeedRow>} The newest sign-up last. */
+  /** @type {Map<string, FeedRow>} The one that was heard of last is last. */
   const rows = new Map();
 
   /** @param {FeedRow} row */
@@ -25,10 +25,10 @@ export function createFeedModel(limit) {
     },
     /** @param {import('./types.d.ts').ReadyEvent} event */
     becameReady({ auth_id, address, at, waited_ms, source, from_pool }) {
-      const signedUpAt = rows.get(auth_id)?.signedUpAt ?? Date.parse(at) - waited_ms;
+      const signedUpAt = rows.get(auth_id)?.signedUpAt ?? Date.parse(at) - (waited_ms ?? 0);
       put({ authId: auth_id, signedUpAt, ready: { address, waitedMs: waited_ms, source, fromPool: from_pool } });
     },
-    /** The newest first. */
-    rows: () => [...rows.values()].reverse(),
+    /** The newest sign-up first; events that come together have no order. */
+    rows: () => [...rows.values()].reverse().sort((a, b) => b.signedUpAt - a.signedUpAt),
   };
 }

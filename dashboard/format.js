@@ -66,5 +66,8 @@ export const clockMinute = (at) => hourAndMinute.format(new Date(at));
 /** `27 Nov, 03:12`. @param {Date | string | number} at */
 export const dayTime = (at) => dayAndTime.format(new Date(at));
 
+/** Whether it has the form of a user's id. @param {string} text */
+export const isUuid = (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text.trim());
+
 /** The first part of a user's id: enough to find it by. @param {string} id */
 export const shortId = (id) => id.slice(0, 8);

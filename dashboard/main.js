@@ -17,7 +17,7 @@ import { openStream } from './stream.js';
 import { wireTheme } from './theme.js';
 
 /** How often what is not in the stream is asked for, in ms. */
-const EVERY = { resources: 5_000, errors: 15_000, funders: 30_000, history: 30_000, cycles: 60_000 };
+const EVERY = { status: 5_000, resources: 5_000, errors: 15_000, funders: 30_000, history: 30_000, cycles: 60_000 };
 
 const connection = createConnection();
 const controls = createControls(() => errors.now());
@@ -67,16 +67,20 @@ ask(() => '/api/funders', EVERY.funders, (/** @type {{ funders: import('./types.
 });
 ask(() => '/api/cycles?limit=50', EVERY.cycles, (/** @type {{ cycles: import('./types.d.ts').Cycle[] }} */ body) => sweeps.all(body.cycles));
 
-// A connection can die without a word, and the stream is silent while nothing happens: this answer tells.
+ask(() => '/api/resources', EVERY.resources, (/** @type {import('./types.d.ts').Resources} */ body) => resourcesPanel.now(body));
+
+// A connection can die without a word, and the stream is silent while nothing happens, or while the service cannot read its database.
 poll(async () => {
   try {
-    resourcesPanel.now(/** @type {import('./types.d.ts').Resources} */ (await getJson('/api/resources')));
+    showStatus(/** @type {import('./types.d.ts').StatusBody} */ (await getJson('/api/status')));
     if (connection.isLost()) events.reopen();
+    else connection.heard();
   } catch (error) {
-    if (error instanceof ApiError && error.status === null) connection.lost();
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === null) connection.lost();
+    else connection.ails(`${error.message} ${error.mend}`);
   }
-}, EVERY.resources);
+}, EVERY.status);
 
 createLog();
 wireTheme(restylePlots);

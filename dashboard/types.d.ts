@@ -69,10 +69,12 @@ export interface Funder {
 }
 
 export interface ErrorKind {
+  /** What failed: an account, a wallet, a user, a transaction or an instance. */
+  readonly what?: string;
   readonly kind: string;
   readonly count: number;
   readonly last_at: string | null;
-  readonly message: string;
+  readonly message: string | null;
   readonly mend: string | null;
 }
 
@@ -129,7 +131,8 @@ export interface ReadyEvent {
   readonly auth_id: string;
   readonly address: string;
   readonly at: string;
-  readonly waited_ms: number;
+  /** Null where the wallet's row is gone. */
+  readonly waited_ms: number | null;
   readonly source: string | null;
   readonly from_pool: boolean;
 }
@@ -139,7 +142,7 @@ export interface FeedRow {
   readonly authId: string;
   /** When the user signed up, in milliseconds since 1970 by the database's clock. */
   readonly signedUpAt: number;
-  readonly ready: { readonly address: string; readonly waitedMs: number; readonly source: string | null; readonly fromPool: boolean } | null;
+  readonly ready: { readonly address: string; readonly waitedMs: number | null; readonly source: string | null; readonly fromPool: boolean } | null;
 }
 
 /** Something that needs a person. */

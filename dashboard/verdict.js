@@ -85,7 +85,8 @@ function slotTroubles(status) {
 
 /** @param {readonly Funder[]} funders @returns {Trouble[]} */
 function funderTroubles(funders) {
-  return funders.flatMap(({ name, address, balance, low, days_left: days }) => {
+  return funders.flatMap(({ name, address, balance, low, days_left: days, chain_error }) => {
+    if (chain_error != null) return [{ level: 'warn', text: `${name} cannot be looked up: ${chain_error}`, mend: 'If the access node answers otherwise: is it an account of this network? flow.json names it.' }];
     const mend = `Send FLOW to ${address}.`;
     /** @type {Trouble[]} */
     const troubles = [];

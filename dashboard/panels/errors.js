@@ -9,12 +9,12 @@ export function showErrors(errors) {
   byId('errors-body').replaceChildren(
     ...(errors.length === 0
       ? [h('p', { class: 'empty-note' }, 'Nothing fails.')]
-      : errors.map(({ kind, count: times, last_at, message, mend }) =>
+      : errors.map(({ what, kind, count: times, last_at, message, mend }) =>
           h(
             'article',
             { class: 'error' },
-            h('h3', {}, kind, ' ', h('span', { class: 'tag' }, `${count(times)} ×`), ' ', last_at === null ? null : h('small', {}, 'last ', time(last_at, dayTime))),
-            h('p', {}, message),
+            h('h3', {}, what === undefined ? kind : `${what}: ${kind}`, ' ', h('span', { class: 'tag' }, `${count(times)} ×`), ' ', last_at === null ? null : h('small', {}, 'last ', time(last_at, dayTime))),
+            message === null ? null : h('p', {}, message),
             mend === null || mend === '' ? null : h('p', { class: 'mend' }, mend),
           ),
         )),

@@ -1,6 +1,6 @@
 // The log of the instance that serves this page, with filters: level and user are the server's, text is ours.
 import { byId, h, setText } from '../dom.js';
-import { clock, count } from '../format.js';
+import { clock, count, isUuid } from '../format.js';
 import { logUrl, parseLogLine } from '../logLine.js';
 import { openStream } from '../stream.js';
 
@@ -34,7 +34,7 @@ export function createLog() {
     box.replaceChildren(...kept.filter(fits).map(toElement));
     box.scrollTop = box.scrollHeight;
   };
-  const note = () => setText(byId('log-note'), paused ? `paused, ${fresh.length === KEPT ? 'at least ' : ''}${count(fresh.length)} more since` : isLive ? `the newest ${count(KEPT)} lines` : 'disconnected');
+  const note = () => user.getAttribute('aria-invalid') !== 'true' && setText(byId('log-note'), paused ? `paused, ${fresh.length === KEPT ? 'at least ' : ''}${count(fresh.length)} more since` : isLive ? `the newest ${count(KEPT)} lines` : 'disconnected');
   const draw = () => {
     note();
     if (paused || fresh.length === 0) return;
@@ -68,11 +68,17 @@ export function createLog() {
   };
 
   setInterval(draw, DRAW_MS);
+  const apply = () => {
+    const isId = user.value.trim() === '' || isUuid(user.value);
+    user.setAttribute('aria-invalid', `${!isId}`);
+    if (isId) open();
+    else setText(byId('log-note'), 'That is not a user id.');
+  };
   byId('log-form').addEventListener('submit', (event) => {
     event.preventDefault();
-    open();
+    apply();
   });
-  level.addEventListener('change', open);
+  level.addEventListener('change', apply);
   text.addEventListener('input', redraw);
   pause.addEventListener('click', () => {
     paused = !paused;

@@ -10,9 +10,9 @@ import { createSpark } from '../spark.js';
 /** @returns {{ history: (history: History) => void, now: (resources: Resources) => void }} */
 export function createResources() {
   const root = byId('resource-sparks');
-  const memory = createSpark(root, { name: 'memory (resident)', color: '--series-1', format: bytes });
-  const cpu = createSpark(root, { name: 'processor, of one core', color: '--series-3', format: percent });
-  const lag = createSpark(root, { name: 'event loop lag', color: '--series-2', format: milliseconds });
+  const memory = createSpark(root, { name: 'memory of all instances', color: '--series-1', format: bytes });
+  const cpu = createSpark(root, { name: 'processor time, of one core', color: '--series-3', format: percent });
+  const lag = createSpark(root, { name: 'worst event loop lag', color: '--series-2', format: milliseconds });
   const connections = createSpark(root, { name: 'database connections', color: '--series-4', format: count });
   /** @type {History} */
   let past = { step_s: 60, samples: [] };
@@ -21,10 +21,12 @@ export function createResources() {
 
   const draw = () => {
     const { times, column } = toColumns(past);
-    memory.set(times, column('rss_bytes'), present?.process.rss_bytes);
-    cpu.set(times, column('cpu_ratio'), present?.process.cpu_ratio);
-    lag.set(times, column('event_loop_lag_ms'), present?.process.event_loop_lag_ms);
-    connections.set(times, column('db_connections'), present?.database.connections);
+    // The past is of all instances, the present of this one: it stands in only where nothing is recorded yet.
+    const now = times.length === 0 ? present : null;
+    memory.set(times, column('rss_bytes'), now?.process.rss_bytes);
+    cpu.set(times, column('cpu_ratio'), now?.process.cpu_ratio);
+    lag.set(times, column('event_loop_lag_ms'), now?.process.event_loop_lag_ms);
+    connections.set(times, column('db_connections'), now?.database.connections);
   };
 
   return {
@@ -38,7 +40,10 @@ export function createResources() {
       setText(byId('resources-note'), `this process runs for ${duration(process.uptime_s)}`);
       byId('resources-body').replaceChildren(
         figures([
-          ['heap', bytes(process.heap_bytes)],
+          ['memory of this process', bytes(process.rss_bytes), `heap ${bytes(process.heap_bytes)}`],
+          ['its processor time', percent(process.cpu_ratio)],
+          ['its event loop lag', milliseconds(process.event_loop_lag_ms)],
+          ['database connections', count(database.connections)],
           ['database size', bytes(database.size_bytes)],
           ['connections of the pool', `${count(database.pool_total - database.pool_idle)} busy of ${count(database.pool_total)}`],
           ['queries waiting for one', count(database.pool_waiting)],

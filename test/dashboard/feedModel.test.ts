@@ -25,10 +25,16 @@ it('a sign-up that is heard late or twice makes no ready user wait', () => {
   expect(feed.rows()).toMatchObject([{ ready: { waitedMs: 30 } }]);
 });
 
+it('shows the newest sign-up first, whichever was heard of first', () => {
+  const feed = createFeedModel(3);
+  for (const [auth_id, at] of [['b', '2026-01-01T00:00:02Z'], ['c', '2026-01-01T00:00:03Z'], ['a', '2026-01-01T00:00:01Z']] as const) feed.signedUp({ auth_id, at });
+  expect(feed.rows().map((row) => row.authId)).toEqual(['c', 'b', 'a']);
+});
+
 it('is bounded: the oldest ready one goes, and who waits stays as long as there are others', () => {
   const feed = createFeedModel(3);
   feed.signedUp({ auth_id: 'waits', at: AT });
-  for (const id of ['a', 'b', 'c']) feed.becameReady(ready(id));
+  for (const id of ['a', 'b', 'c']) feed.becameReady(ready(id, 0));
   expect(feed.rows().map((row) => row.authId)).toEqual(['c', 'b', 'waits']);
   for (const id of ['d', 'e', 'f', 'g']) feed.signedUp({ auth_id: id, at: AT });
   expect(feed.rows().map((row) => row.authId)).toEqual(['g', 'f', 'e']);

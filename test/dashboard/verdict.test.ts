@@ -56,6 +56,7 @@ describe('each trouble is told with what mends it, the worst first', () => {
     ['no slot', { slots: 0, slots_free: 0 }, [], 'bad', 'There is no slot to send from'],
     ['a low funder', {}, [{ ...FUNDER, balance: '0.81300000', low: true, days_left: 0.4 }], 'warn', 'funder-1 has 0.813 FLOW left, below its low mark'],
     ['few days of FLOW', {}, [{ ...FUNDER, days_left: 1.5 }], 'warn', "The FLOW of funder-1 lasts 1 d 12 h at last week's rate"],
+    ['a funder without an account', {}, [{ ...FUNDER, balance: null, low: null, days_left: null, chain_error: 'does not exist on chain' }], 'warn', 'funder-1 cannot be looked up: does not exist on chain'],
     ['a stuck transaction', { oldest_transaction_s: 240 }, [], 'warn', 'A transaction is unsealed for 4 min'],
     ['corrupted wallets', { corrupted: 3 }, [], 'warn', '3 wallets are corrupted: nothing is sent to them'],
     ['wallets set apart', { apart: 1 }, [], 'warn', '1 wallet is set apart from the sweeps'],
