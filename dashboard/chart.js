@@ -90,7 +90,7 @@ function optionsOf({ series, format, log }, showValues) {
     // uPlot's own legend can only be clicked, and dragging to zoom has no key: both are left out.
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: { y: log === true ? { distr: 3, range: logRange } : { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
     axes: [
       { ...axis, size: 28, space: 64, values: (plot, splits) => splits.map(timeLabel(plot)) },

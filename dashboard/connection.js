@@ -14,7 +14,10 @@ export function createConnection() {
   let ailment = '';
 
   const show = () => {
-    banner.hidden = since === null && ailment === '';
+    const isStale = since !== null || ailment !== '';
+    banner.hidden = !isStale;
+    // A verdict of before is none: it keeps its words and loses its colour.
+    document.body.dataset['stale'] = `${isStale}`;
     if (since === null && ailment !== '') setText(banner, `What you see may be old: ${ailment}`);
     badge.dataset['state'] = since === null ? (everHeard ? 'ok' : 'connecting') : 'down';
     setText(badge, since === null ? (everHeard ? 'live' : 'connecting') : 'disconnected');

@@ -6,13 +6,19 @@ import { isUuid, plural } from './format.js';
 
 /** @typedef {'pause' | 'resume' | 'resync' | 'retry'} Command */
 
+/** An outcome is told so long; what is so for good is in the verdict. */
+const SHOWN_MS = 60_000;
+
 /** Wires the buttons. @param {() => void} onDone called when the service did what it was told */
 export function createControls(onDone) {
   const outcome = byId('outcome');
+  let timer = 0;
   /** @param {string} text @param {'done' | 'failed' | 'asking'} state */
   const say = (text, state) => {
     outcome.dataset['state'] = state;
     setText(outcome, text);
+    clearTimeout(timer);
+    timer = window.setTimeout(() => setText(outcome, ''), SHOWN_MS);
   };
   /** @param {Command} command @param {string | null} authId */
   const send = async (command, authId = null) => {
