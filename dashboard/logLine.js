@@ -46,6 +46,6 @@ function parse(text) {
 
 /** The address of the log's stream. @param {{ level: string, user: string }} filter */
 export function logUrl({ level, user }) {
-  const query = new URLSearchParams({ level, limit: '200', ...(user === '' ? {} : { user }) });
+  const query = new URLSearchParams({ level, limit: '500', ...(user === '' ? {} : { user }) });
   return `/api/logs?${query}`;
 }

@@ -17,7 +17,7 @@ import { openStream } from './stream.js';
 import { wireTheme } from './theme.js';
 
 /** How often what is not in the stream is asked for, in ms. */
-const EVERY = { status: 5_000, resources: 5_000, errors: 15_000, funders: 30_000, history: 30_000, cycles: 60_000 };
+const EVERY = { status: 10_000, resources: 10_000, errors: 30_000, funders: 30_000, history: 30_000, cycles: 60_000 };
 
 const connection = createConnection();
 const controls = createControls(() => errors.now());
@@ -27,8 +27,15 @@ const sweeps = createSweeps();
 const resourcesPanel = createResources();
 const trends = createTrends(() => history.now());
 
+/** What of the status says that the errors are others now. */
+let failures = '';
+
 /** @param {import('./types.d.ts').StatusBody} body */
 function showStatus(body) {
+  const { corrupted, apart, accounts, instances } = body.status;
+  const now = JSON.stringify([corrupted, apart, accounts['failed'], instances.map((instance) => instance.last_error?.at)]);
+  if (failures !== '' && failures !== now) errors.now();
+  failures = now;
   feed.serverTime(body.service.now);
   verdict.status(body);
   controls.paused(body.status.paused);

@@ -8,6 +8,8 @@ import { openStream } from '../stream.js';
 
 /** Of the page, and of what is kept while it is paused or filtered. */
 const KEPT = 500;
+/** This page's own questions would drown what happens. */
+const ACCESS = 'http access';
 /** Drawn four times a second at most, however much is logged. */
 const DRAW_MS = 250;
 /** So close to its end, the log follows. */
@@ -19,6 +21,7 @@ export function createLog() {
   const level = /** @type {HTMLSelectElement} */ (byId('log-level'));
   const user = /** @type {HTMLInputElement} */ (byId('log-user'));
   const text = /** @type {HTMLInputElement} */ (byId('log-text'));
+  const access = /** @type {HTMLInputElement} */ (byId('log-access'));
   const pause = byId('log-pause');
   /** @type {LogLine[]} */
   let kept = [];
@@ -59,7 +62,9 @@ export function createLog() {
       logUrl({ level: level.value, user: user.value.trim() }),
       {
         log(data) {
-          fresh.push(parseLogLine(data));
+          const line = parseLogLine(data);
+          if (line.msg === ACCESS && !access.checked) return;
+          fresh.push(line);
           if (fresh.length > KEPT) fresh.shift();
         },
       },
@@ -79,6 +84,7 @@ export function createLog() {
     apply();
   });
   level.addEventListener('change', apply);
+  access.addEventListener('change', apply);
   text.addEventListener('input', redraw);
   pause.addEventListener('click', () => {
     paused = !paused;

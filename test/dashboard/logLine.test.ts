@@ -17,6 +17,6 @@ it('a long line is cut, and still found by its end', () => {
 });
 
 it('filters go to the server as a query', () => {
-  expect(logUrl({ level: 'debug', user: '' })).toBe('/api/logs?level=debug&limit=200');
-  expect(logUrl({ level: 'info', user: 'a&b' })).toBe('/api/logs?level=info&limit=200&user=a%26b');
+  expect(logUrl({ level: 'debug', user: '' })).toBe('/api/logs?level=debug&limit=500');
+  expect(logUrl({ level: 'info', user: 'a&b' })).toBe('/api/logs?level=info&limit=500&user=a%26b');
 });

@@ -129,11 +129,12 @@ describe('the dashboard in Chromium', () => {
   });
 
   it('shows what is wrong with what mends it, and takes the text of errors as text', async () => {
-    await world.stack.postgres.query('postgres', `insert into wallet_sync.user_state (auth_id, state, reason, solution) values (gen_random_uuid(), 'corrupted', '<img src=x alt=injected> does not open', 'restore the master key')`);
-    await board.headline(/users have a wallet$/);
-    await board.page.locator('#troubles li', { hasText: '1 wallet is corrupted' }).waitFor();
-    await board.page.locator('#errors .error', { hasText: '<img src=x alt=injected> does not open' }).waitFor({ timeout: 30_000 });
-    await board.page.locator('#errors .mend', { hasText: 'restore the master key' }).waitFor();
+    const text = '<img src=x alt=injected> is not a vault';
+    await world.stack.postgres.query('postgres', `insert into wallet_sync.apart (address, work, reason, next_at) values ('0x00000000000000ff', 'check', '${text}', clock_timestamp() + interval '1 day')`);
+    await board.headline(/^All 2 users have a wallet$/);
+    await board.page.locator('#troubles li', { hasText: '1 wallet is set apart' }).waitFor();
+    await board.page.locator('#errors .error', { hasText: text }).waitFor();
+    await board.page.locator('#errors .mend', { hasText: 'tried again' }).waitFor();
     expect(await board.page.locator('img').count()).toBe(0);
     await picture('trouble');
   });

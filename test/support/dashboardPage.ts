@@ -19,7 +19,7 @@ export async function openDashboard(browser: Browser, url: string, options: { re
   const page = await browser.newPage({ viewport: { width: options.width ?? 1_400, height: options.height ?? 1_000 }, colorScheme: 'light' });
   page.setDefaultTimeout(20_000);
   const complaints: string[] = [];
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(`${error}`));
   page.on('request', (request) => !request.url().startsWith(url) && !request.url().startsWith('data:') && complaints.push(`asked ${request.url()}`));
   await page.addInitScript("document.addEventListener('securitypolicyviolation', (event) => console.error('policy violated: ' + event.violatedDirective + ' ' + event.blockedURI))");
