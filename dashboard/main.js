@@ -17,7 +17,7 @@ import { openStream } from './stream.js';
 import { wireTheme } from './theme.js';
 
 /** How often what is not in the stream is asked for, in ms. */
-const EVERY = { status: 10_000, resources: 10_000, errors: 30_000, funders: 30_000, history: 30_000, cycles: 60_000 };
+const EVERY = { status: 10_000, resources: 10_000, errors: 10_000, funders: 30_000, history: 30_000, cycles: 60_000 };
 
 const connection = createConnection();
 const controls = createControls(() => errors.now());

@@ -133,7 +133,7 @@ describe('the dashboard in Chromium', () => {
     await world.stack.postgres.query('postgres', `insert into wallet_sync.apart (address, work, reason, next_at) values ('0x00000000000000ff', 'check', '${text}', clock_timestamp() + interval '1 day')`);
     await board.headline(/^All 2 users have a wallet$/);
     await board.page.locator('#troubles li', { hasText: '1 wallet is set apart' }).waitFor();
-    await board.page.locator('#errors .error', { hasText: text }).waitFor();
+    await board.page.locator('#errors .error', { hasText: text }).waitFor({ timeout: 40_000 });
     await board.page.locator('#errors .mend', { hasText: 'tried again' }).waitFor();
     expect(await board.page.locator('img').count()).toBe(0);
     await picture('trouble');
