@@ -51,7 +51,7 @@ function wholeHeadline(status) {
 function waitingTroubles(status) {
   if (status.instances.length === 0) return [{ level: 'bad', text: 'No instance is running', mend: 'Start one: wallet-sync run. Sign-ups go on and are kept until then.' }];
   if (status.paused || status.waiting === 0 || (status.oldest_waiting_s ?? 0) < LONG_WAIT_S) return [];
-  return [{ level: 'bad', text: `${waiters(status.waiting)} for a wallet${oldest(status)}`, mend: 'What stands below is the likely cause; else wallet-sync doctor tells which precondition fails.' }];
+  return [{ level: 'bad', text: `${waiters(status.waiting)} for a wallet${oldest(status)}`, mend: 'Look for the cause here below and in Errors; wallet-sync doctor tells which precondition fails.' }];
 }
 
 /** @param {Status} status @returns {Trouble[]} */
