@@ -17,6 +17,9 @@ module.exports = {
     rule('only-the-reactor-joins', 'Only the reactor sees streams and handlers together.', { path: '^src/(?!reactor|streams|handlers)' }, { path: '^src/streams/(?!signal)' }),
     rule('product-needs-no-dev', 'Stand-ins and benchmarks are never part of the product.', { path: '^src' }, { path: '^(dev|bench|test)/' }),
     rule('dev-needs-no-bench', 'A benchmark uses the stack; the stack runs without benchmarks.', { path: '^dev' }, { path: '^(bench|test)/' }),
+    rule('dashboard-stands-alone', 'The page is served as it is: it knows the HTTP API and nothing of the program.', { path: '^dashboard' }, { path: '^(src|dev|test|bench)/' }),
+    rule('program-serves-the-dashboard', 'The page is a set of files to the program, never code of it.', { path: '^(src|dev|bench)/' }, { path: '^dashboard' }),
+    rule('panels-know-no-panels', 'A panel shows what it is handed; main.js alone joins them.', { path: '^dashboard/panels/' }, { path: '^dashboard/(panels/|main)' }),
     rule('no-dev-packages', 'What the daemon runs on is in dependencies.', { path: '^src' }, { dependencyTypes: ['npm-dev'] }),
   ],
   options: {
