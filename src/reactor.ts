@@ -13,6 +13,7 @@ import type { Instance } from './handlers/instance.js';
 import { createMaker } from './handlers/makeAccounts.js';
 import { createPace } from './handlers/pace.js';
 import { createSettlers } from './handlers/settlers.js';
+import { recordStart } from './handlers/recordStart.js';
 import { count } from './handlers/statistics.js';
 import { createScriptSize } from './handlers/sweep/scriptSize.js';
 import { sweep } from './handlers/sweep/sweep.js';
@@ -221,6 +222,7 @@ export async function startReactor(instance: Instance): Promise<Reactor> {
 
   // Before anything is heard, given or made: what all instances agree on.
   await register();
+  await recordStart(instance);
   const subscriptions = [
     signals.all$.subscribe((signal) => count(statistics.signals, `${signal.source}:${signal.kind}`)),
     handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
