@@ -23,6 +23,7 @@ export const SECRET_KEYS = [
   'SUPABASE_SERVICE_ROLE_KEY',
   'DATABASE_URL',
   'MIGRATE_DATABASE_URL',
+  'WEBHOOK_SECRET',
 ] as const;
 
 export interface LogOptions {

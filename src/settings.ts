@@ -24,6 +24,22 @@ const flow = (fallback: string) =>
 const url = (protocols: readonly string[], example: string) =>
   z.string('is missing').refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must be a URL like ${example}`);
 
+/** The secret goes over the wire as a signature alone, but the users' ids and addresses go as they are. */
+const webhookUrl = url(['http:', 'https:'], 'https://app.example.com/hooks/wallets')
+  .refine((text) => !(URL.canParse(text) && new URL(text).protocol === 'http:' && !isLoopback(new URL(text).hostname)), 'must begin with https:// (http:// only to this machine itself)')
+  .refine((text) => !(URL.canParse(text) && (new URL(text).username !== '' || new URL(text).password !== '')), 'must hold no user and no password: the receiver checks the signature')
+  .optional();
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+
+const webhookSecret = z
+  .string()
+  .refine((text) => {
+    const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
+    const bytes = Buffer.from(base64, 'base64').length;
+    return bytes >= 24 && bytes <= 64;
+  }, 'must be whsec_ and 24 to 64 bytes in base64, as `echo whsec_$(openssl rand -base64 32)` prints')
+  .optional();
+
 const masterKey = z.string('is missing').transform((text, context) => {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
   const bytes = Buffer.from(text, 'base64');
@@ -71,6 +87,9 @@ const settingsSchema = z.object({
   CONFIG_EXPORT: onOff('on'),
   PKEY_FILES: z.enum(['on', 'off'], 'must be on or off').optional(),
   ACCOUNTS_DIR: z.string().min(1).default('flow/accounts'),
+  READY_NOTIFY: onOff('off'),
+  WEBHOOK_URL: webhookUrl,
+  WEBHOOK_SECRET: webhookSecret,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
 });
 
@@ -89,7 +108,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const settings = parseSettings(settingsSchema, environment);
+  const settings = parseSettings(
+    settingsSchema.superRefine(({ WEBHOOK_URL, WEBHOOK_SECRET }, context) => {
+      if (WEBHOOK_URL !== undefined && WEBHOOK_SECRET === undefined) context.addIssue({ code: 'custom', path: ['WEBHOOK_SECRET'], message: 'is missing: WEBHOOK_URL is set, and its receiver must be able to tell our messages from others' });
+      if (WEBHOOK_URL === undefined && WEBHOOK_SECRET !== undefined) context.addIssue({ code: 'custom', path: ['WEBHOOK_URL'], message: 'is missing: WEBHOOK_SECRET is set' });
+    }),
+    environment,
+  );
   return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
 }
 

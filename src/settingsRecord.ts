@@ -7,7 +7,7 @@ const SECRET = /KEY|SECRET|TOKEN|PASSWORD/;
 
 /**
  * The settings as they may be kept: a secret as its fingerprint, which tells whether it is still the same one; a URL without password,
- * query and fragment; all else as it is. What is not set is left out.
+ * query and fragment, and of the webhook's no path either, which may be a secret of its own; all else as it is. What is not set is left out.
  */
 export function recordSettings(settings: Settings): Record<string, string | number | boolean | readonly string[]> {
   const recorded: Record<string, string | number | boolean | readonly string[]> = {};
@@ -15,7 +15,7 @@ export function recordSettings(settings: Settings): Record<string, string | numb
     if (name !== name.toUpperCase() || value === undefined) continue;
     if (SECRET.test(name) || Buffer.isBuffer(value)) recorded[name] = fingerprint(name, value as string | Buffer);
     else if (typeof value === 'bigint') recorded[name] = formatAmount(value);
-    else if (typeof value === 'string') recorded[name] = withoutPassword(value);
+    else if (typeof value === 'string') recorded[name] = name === 'WEBHOOK_URL' ? new URL(value).origin : withoutPassword(value);
     else recorded[name] = value as number | boolean | readonly string[];
   }
   return recorded;
