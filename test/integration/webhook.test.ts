@@ -80,6 +80,7 @@ it('a wallet given by a transaction that stays open long is told once it commits
   const slow = await database.connect('supabase_auth_admin');
   await slow.query('begin');
   await slow.query(INSERT_USER, ['00000000-0000-4000-8000-000000000001']);
+  await database.asOwner("update wallet_sync.control set assign = 'daemon'");
   const others = await give(3);
   for (let i = 0; i < 3; i += 1) await tell();
   expect(await states()).toEqual({ pending: 3 });
@@ -197,10 +198,10 @@ describe('an instance that is killed', () => {
 
   it('between its request and the answer: the next one delivers it again with the same id', async () => {
     receiver.answer((_, response, place) => void (place === 1 ? child!.kill('SIGKILL') : response.writeHead(204).end()));
-    startProcess();
+    const closed = once(startProcess(), 'close');
     const [given] = await give(1);
-    await until(30_000, () => Promise.resolve(receiver.received.length === 1));
-    await once(child!, 'close');
+    await closed;
+    expect(receiver.received).toHaveLength(1);
     expect(await states()).toEqual({ pending: 1 });
     const deliver = delivery();
     await until(10_000, async () => (await deliver(), (await states())['delivered'] === 1));

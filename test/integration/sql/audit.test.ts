@@ -159,7 +159,7 @@ test('what is rolled back leaves no entry', async () => {
   await expect(
     database.journal.transaction(async (db) => {
       await db.query("insert into wallet_sync.account (public_key, private_key) values (repeat('a', 128), 'v1')");
-      await db.query('update wallet_sync.control set paused = paused');
+      await askControl({ ...database.journal, transaction: (work) => work(db) }, { name: 'pause' });
       throw new Error('broken off');
     }),
   ).rejects.toThrow('broken off');
