@@ -3,7 +3,7 @@ import { formatAmount } from './flow/amount.js';
 import type { Settings } from './settings.js';
 
 /** Names of settings whose value is a secret. */
-const SECRET = /KEY|SECRET|TOKEN|PASSWORD/;
+const SECRET = /(^|_)KEY($|_)|SECRET|TOKEN|PASSWORD/;
 
 /**
  * The settings as they may be kept: a secret as its fingerprint, which tells whether it is still the same one; a URL without password,

@@ -8,6 +8,7 @@ const ENVIRONMENT = {
   SUPABASE_URL: 'https://project.supabase.co',
   SUPABASE_SERVICE_ROLE_KEY: SECRETS.role,
   NETWORK: 'testnet',
+  PKEY_FILES: 'on',
   WALLET_ENCRYPTION_KEY: SECRETS.master,
 };
 
@@ -20,7 +21,7 @@ describe('the settings as the audit log keeps them', () => {
   });
 
   it('tell where everything is, and what was set', () => {
-    expect(recorded).toMatchObject({ DATABASE_URL: 'postgresql://wallet_sync_service@db.example.com:5432/postgres', SUPABASE_URL: 'https://project.supabase.co/', NETWORK: 'testnet', POOL_SIZE: 25, REALTIME: true, FLOW_FUNDING_AMOUNT: '0.10000000' });
+    expect(recorded).toMatchObject({ DATABASE_URL: 'postgresql://wallet_sync_service@db.example.com:5432/postgres', SUPABASE_URL: 'https://project.supabase.co/', NETWORK: 'testnet', PKEY_FILES: 'on', POOL_SIZE: 25, REALTIME: true, FLOW_FUNDING_AMOUNT: '0.10000000' });
     for (const name of Object.keys(recorded)) expect(SETTING_NAMES).toContain(name);
   });
 

@@ -1,7 +1,9 @@
 import type { SupabaseClient } from '@supabase/supabase-js';
 
 /** Resolves with the signed-in user's Flow address as soon as he has one. */
-export function whenWalletIsReady(supabase: SupabaseClient, userId: string): Promise<string> {
+export async function whenWalletIsReady(supabase: SupabaseClient, userId: string): Promise<string> {
+  // A channel that is joined before the user's token is known is nobody's, and stays silent.
+  await supabase.realtime.setAuth();
   return new Promise((resolve) => {
     const settle = (row: { flow_address?: string | null } | null): void => {
       if (row?.flow_address == null) return;
