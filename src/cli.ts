@@ -121,6 +121,20 @@ program
   .description('ask for a sweep now')
   .action(async (id: string | undefined) => (await import('./commands/control.js')).runControl('resync', id, { json: isJson() }));
 program
+  .command('audit')
+  .description('what was done with keys and money, when and by whom, oldest first')
+  .option('--user <ID>', "what concerns one user (auth.users.id): his keys, account and its transactions")
+  .option('--since <TIME>', 'from then on: 2026-11-27, 2026-11-27T08:00:00Z, or 90m, 24h, 7d ago')
+  .option('--kind <KIND>', 'only these, such as key-opened, key-exported, transaction-signed, paused')
+  .option('--limit <N>', 'so many at most')
+  .addHelpText(
+    'after',
+    `
+Read page by page, so any number of entries may follow. With --json each is a line
+of its own.`,
+  )
+  .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
+program
   .command('keys')
   .description('the master key')
   .command('generate')

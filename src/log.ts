@@ -26,6 +26,7 @@ export const SECRET_KEYS = [
   'DATABASE_URL',
   'MIGRATE_DATABASE_URL',
   'HTTP_TOKEN',
+  'WEBHOOK_SECRET',
 ] as const;
 
 export interface LogOptions {

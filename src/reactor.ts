@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createClient } from '@supabase/supabase-js';
 import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
 import { toAppError } from './errors.js';
+import { announce } from './handlers/announce.js';
 import { MADE, createAssigner, type Ring } from './handlers/assign.js';
 import { createBatchSize } from './handlers/batchSize.js';
 import { registerFunders } from './handlers/checkFunders.js';
@@ -12,10 +13,12 @@ import type { Instance } from './handlers/instance.js';
 import { createMaker } from './handlers/makeAccounts.js';
 import { createPace } from './handlers/pace.js';
 import { createSettlers } from './handlers/settlers.js';
+import { recordStart } from './handlers/recordStart.js';
 import { count } from './handlers/statistics.js';
 import { createScriptSize } from './handlers/sweep/scriptSize.js';
 import { sweep } from './handlers/sweep/sweep.js';
 import { tend } from './handlers/tend.js';
+import { createDelivery } from './handlers/webhook/deliver.js';
 import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
 import { readDemand } from './journal/demand.js';
@@ -95,6 +98,15 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   const scriptSize = createScriptSize();
   const configExport = settings.CONFIG_EXPORT ? createConfigExport(instance) : null;
   const exports$ = new Subject<void>();
+  const given$ = new Subject<void>();
+  const webhooks$ = new Subject<void>();
+  const deliverWebhooks =
+    settings.WEBHOOK_URL === undefined || settings.WEBHOOK_SECRET === undefined ? null : createDelivery(instance, { url: settings.WEBHOOK_URL, secret: settings.WEBHOOK_SECRET, signal: stopping.signal });
+  /** What a stop breaks off is written down: it is due again at once. */
+  let delivering: Promise<void> = Promise.resolve();
+  const tellReady = async (): Promise<void> => {
+    if (!schemaMissing && !stopping.signal.aborted && (await announce(instance))) webhooks$.next();
+  };
   const later = new Set<NodeJS.Timeout>();
   const after = (delayMs: number, act: () => void): void => {
     const timer = setTimeout(() => {
@@ -107,6 +119,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     onAssigned: (assigned) => {
       for (const { authId, address } of assigned) log.info({ authId, address }, 'wallet ready');
       exports$.next();
+      given$.next();
       make$.next();
     },
     onUnserved: () => make$.next(),
@@ -157,6 +170,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     await control.read();
     // What the sign-ups' own transactions or other instances gave rings nobody here.
     exports$.next();
+    given$.next();
+    webhooks$.next();
   };
 
   const look = async (rings: readonly Ring[]): Promise<void> => {
@@ -230,6 +245,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
 
   // Before anything is heard, given or made: what all instances agree on.
   await register();
+  await recordStart(instance);
   const subscriptions = [
     signals.all$.subscribe((signal) => {
       count(statistics.signals, `${signal.source}:${signal.kind}`);
@@ -243,6 +259,9 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain: () => wake(MADE), topUp: () => make$.next() }) : Promise.resolve())),
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
+    // After the commit, and apart from it: a receiver that is slow, or a queue that is full, delays no wallet.
+    handle('announce', given$, () => '', tellReady),
+    handle('webhooks', deliverWebhooks === null ? EMPTY : webhooks$, () => '', () => (delivering = deliverWebhooks?.() ?? Promise.resolve())),
   ];
   await beat();
   const running = signals.connect();
@@ -259,6 +278,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
       follower.stop();
       for (const subscription of subscriptions) subscription.unsubscribe();
       await within(CLOSE_MS, sweeping);
+      await within(CLOSE_MS, delivering.catch(() => undefined));
       await within(CLOSE_MS, configExport?.close());
       await within(CLOSE_MS, stopInstance(journal, id, statistics).catch(report('stop')));
       log.info({ ...statistics, unsettled: follower.unsettled().length }, 'stopped');

@@ -25,6 +25,21 @@ const flow = (fallback: string) =>
 const url = (protocols: readonly string[], example: string) =>
   z.string('is missing').refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must be a URL like ${example}`);
 
+/** The secret goes over the wire as a signature alone, but the users' ids and addresses go as they are. */
+const webhookUrl = url(['http:', 'https:'], 'https://app.example.com/hooks/wallets')
+  .refine((text) => !(URL.canParse(text) && new URL(text).protocol === 'http:' && !isLoopback(new URL(text).hostname)), 'must begin with https:// (http:// only to this machine itself)')
+  .refine((text) => !(URL.canParse(text) && (new URL(text).username !== '' || new URL(text).password !== '')), 'must hold no user and no password: the receiver checks the signature')
+  .optional();
+
+const webhookSecret = z
+  .string()
+  .refine((text) => {
+    const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
+    const bytes = Buffer.from(base64, 'base64').length;
+    return bytes >= 24 && bytes <= 64;
+  }, 'must be whsec_ and 24 to 64 bytes in base64, as `echo whsec_$(openssl rand -base64 32)` prints')
+  .optional();
+
 const masterKey = z.string('is missing').transform((text, context) => {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
   const bytes = Buffer.from(text, 'base64');
@@ -76,6 +91,9 @@ const settingsSchema = z.object({
   HTTP_HOST: z.string().regex(/^[\w.:-]+$/, 'must be a host name or an IP address of this machine').default('127.0.0.1'),
   HTTP_PORT: whole('a port', 8_787, 0, 65_535),
   HTTP_TOKEN: z.string().regex(/^[\x21-\x7e]{16,}$/, 'must have at least 16 characters, without spaces or letters beyond ASCII').optional(),
+  READY_NOTIFY: onOff('off'),
+  WEBHOOK_URL: webhookUrl,
+  WEBHOOK_SECRET: webhookSecret,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
 });
 
@@ -94,7 +112,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const settings = parseSettings(settingsSchema, environment, tokenFault(environment));
+  const settings = parseSettings(settingsSchema, environment, [...tokenFault(environment), ...webhookFault(environment)]);
   return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
 }
 
@@ -114,6 +132,14 @@ function tokenFault(environment: Environment): string[] {
   const { HTTP_HOST: host, HTTP_TOKEN: token } = dropEmpty(environment);
   if (host === undefined || token !== undefined || isLoopback(host) || !settingsSchema.shape.HTTP_HOST.safeParse(host).success) return [];
   return ['HTTP_TOKEN is missing: it is required where HTTP_HOST is not loopback'];
+}
+
+/** A message without a signature could be anybody's. Beside the schema, as {@link tokenFault} is. */
+function webhookFault(environment: Environment): string[] {
+  const { WEBHOOK_URL: url, WEBHOOK_SECRET: secret } = dropEmpty(environment);
+  if (url !== undefined && secret === undefined) return ['WEBHOOK_SECRET is missing: WEBHOOK_URL is set, and its receiver must be able to tell our messages from others'];
+  if (url === undefined && secret !== undefined) return ['WEBHOOK_URL is missing: WEBHOOK_SECRET is set'];
+  return [];
 }
 
 function parseSettings<T>(schema: z.ZodType<T>, environment: Environment, more: readonly string[] = []): T {

@@ -236,6 +236,30 @@ describe('an amount of FLOW', () => {
   });
 });
 
+describe('the webhook', () => {
+  const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const URL = 'https://app.example.com/hooks/wallets';
+
+  it.each([URL, 'http://127.0.0.1:8080/hook', 'http://localhost/hook', 'http://[::1]:8080/hook'])('goes to %s', (url) => {
+    expect(read({ WEBHOOK_URL: url, WEBHOOK_SECRET: SECRET })).toMatchObject({ WEBHOOK_URL: url, WEBHOOK_SECRET: SECRET });
+  });
+  it.each([
+    ['http://app.example.com/hook', 'must begin with https://'],
+    ['http://127.0.0.1.example.com/hook', 'must begin with https://'],
+    ['https://user:word@app.example.com/hook', 'must hold no user and no password'],
+    ['ftp://app.example.com', 'must be a URL like'],
+  ])('does not go to %s', (url, says) => {
+    expect(messageFor({ WEBHOOK_URL: url, WEBHOOK_SECRET: SECRET })).toContain(says);
+  });
+  it.each(['secret', 'whsec_', 'whsec_short', `whsec_${Buffer.alloc(23).toString('base64')}`, `whsec_${Buffer.alloc(65).toString('base64')}`, SECRET.replace('whsec_', '')])('is not signed with %s', (secret) => {
+    expect(messageFor({ WEBHOOK_URL: URL, WEBHOOK_SECRET: secret })).toContain('WEBHOOK_SECRET must be whsec_');
+  });
+  it('has neither URL nor secret alone', () => {
+    expect(messageFor({ WEBHOOK_URL: URL })).toContain('WEBHOOK_SECRET is missing');
+    expect(messageFor({ WEBHOOK_SECRET: SECRET })).toContain('WEBHOOK_URL is missing');
+  });
+});
+
 describe('what is not set', () => {
   it('has the documented defaults', () => {
     expect(read()).toEqual({
@@ -261,6 +285,7 @@ describe('what is not set', () => {
       CONFIG_EXPORT: true,
       CYCLE_RETENTION: 90,
       HISTORY_RETENTION: 30,
+      READY_NOTIFY: false,
       ACCOUNTS_DIR: 'flow/accounts',
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 8_787,

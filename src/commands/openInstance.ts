@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { NO_FAULTS, type FaultPort } from '../faultPoints.js';
 import { loadCadence } from '../flow/cadence.js';
 import { HOLD_MS } from '../flow/limiter.js';
+import { createAuditedVault } from '../handlers/auditedVault.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
 import { createNodeHealth } from '../handlers/nodeHealth.js';
@@ -11,7 +12,6 @@ import { checkSchema } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
 import { createRatePlaces } from '../journal/ratePlaces.js';
 import type { Log } from '../log.js';
-import { createVault } from '../secrets.js';
 import type { Environment, Settings } from '../settings.js';
 import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
@@ -67,14 +67,15 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
         await saveBalances(journal, balances);
       }
       onStep('funding accounts');
+      const id = randomUUID();
       return await work({
-        id: randomUUID(),
+        id,
         settings,
         journal,
         node,
         network,
         cadence: loadCadence(network),
-        vault: createVault(settings.WALLET_ENCRYPTION_KEY),
+        vault: createAuditedVault({ masterKey: settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }),
         log,
         statistics,
         telemetry,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { sayChanged } from '../journal/control.js';
 import { retryAccount, retryAllFailed, retryUser } from '../journal/retry.js';
+import { operator } from './operator.js';
 import { print } from './output.js';
 import { withJournal } from './withJournal.js';
 
@@ -23,7 +24,7 @@ const THEN = {
 
 async function retryOne(json: boolean, what: 'account' | 'user', id: number | string): Promise<void> {
   const done = await withJournal(async (journal) => {
-    const retried = await (typeof id === 'number' ? retryAccount(journal, id) : retryUser(journal, id));
+    const retried = await (typeof id === 'number' ? retryAccount(journal, id, operator()) : retryUser(journal, id, operator()));
     if (retried?.retried === true) await sayChanged(journal);
     return retried;
   });
@@ -33,7 +34,7 @@ async function retryOne(json: boolean, what: 'account' | 'user', id: number | st
 
 async function retryAll(json: boolean): Promise<void> {
   const done = await withJournal(async (journal) => {
-    const retried = await retryAllFailed(journal);
+    const retried = await retryAllFailed(journal, operator());
     if (retried.accounts.length + retried.users.length + retried.wallets.length > 0) await sayChanged(journal);
     return retried;
   });

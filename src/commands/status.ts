@@ -24,8 +24,14 @@ function toText(report: StatusReport): string {
     `instances  ${report.instances.map(nameOf).join(', ') || 'none is running'}`,
     ...report.instances.flatMap(troublesOf),
     `sweep      ${report.last_cycle === null ? 'none yet' : cycleLine(report.last_cycle)}`,
+    ...webhooksLine(report.webhooks),
     ...(report.paused ? ['paused     nothing is made, given or sent until `wallet-sync resume`'] : []),
   ].join('\n');
+}
+
+function webhooksLine({ pending, failed, oldest_pending_s, last_error }: StatusReport['webhooks']): string[] {
+  if (pending + failed === 0) return [];
+  return [`webhooks   ${pending} to be delivered${oldest(oldest_pending_s)}, ${failed} failed within a week${last_error === null ? '' : `; last: ${last_error}`}`];
 }
 
 type Living = StatusReport['instances'][number];

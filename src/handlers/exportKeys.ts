@@ -4,8 +4,10 @@ import { toAppError } from '../errors.js';
 import { hasKeyFile, holdsKey, placeKeyFile } from '../files/keyFiles.js';
 import { readKeyNames, type KeyNames } from '../files/keyNames.js';
 import { syncFolder } from '../files/writePartial.js';
+import { writeAudit } from '../journal/audit.js';
 import { keysOf, type SealedKey } from '../journal/exports.js';
 import type { Settings } from '../settings.js';
+import type { KeyOpener } from './auditedVault.js';
 import type { Instance } from './instance.js';
 
 /** Keys asked for at once. */
@@ -16,11 +18,11 @@ const WRITERS = 4;
 const TOLD = 1_000;
 
 /** What the files are made from. */
-export type ExportInstance = Pick<Instance, 'journal' | 'vault' | 'log' | 'faultPoints' | 'now'> & { readonly settings: Pick<Settings, 'ACCOUNTS_DIR' | 'pkeyFiles'> };
+export type ExportInstance = Pick<Instance, 'id' | 'journal' | 'vault' | 'log' | 'faultPoints' | 'now'> & { readonly settings: Pick<Settings, 'ACCOUNTS_DIR' | 'pkeyFiles'> };
 
 /** The key files, pkeys/<auth_id>.pkey. */
 export interface KeyFiles {
-  /** Sees to it that each of these users has his key file, with the account's key in it. One statement for up to 500, durable on return. */
+  /** Sees to it that each of these users has his key file, with the account's key in it. Up to 500 at a time, durable on return. */
   ensure(authIds: readonly string[]): Promise<void>;
   /** Whether a user's key file is there. Where none are to be written, all count as there. */
   has(authId: string): boolean;
@@ -36,7 +38,7 @@ export function createKeyFiles(instance: ExportInstance): KeyFiles {
   const told = new Set<string>();
   const limit = pLimit(WRITERS);
 
-  const open = (authId: string, encryptedPrivateKey: string, publicKey: string): string | null => {
+  const open = (vault: KeyOpener, { authId, encryptedPrivateKey, publicKey }: SealedKey): string | null => {
     try {
       return vault.open(encryptedPrivateKey, publicKey);
     } catch (thrown) {
@@ -47,22 +49,27 @@ export function createKeyFiles(instance: ExportInstance): KeyFiles {
     }
   };
   const ensureBatch = async (authIds: readonly string[]): Promise<void> => {
-    let placed = 0;
+    const sealed = await keysOf(journal, authIds);
+    if (sealed.length === 0) return;
+    const opener = await vault.openFor({ why: 'its key file for the Flow CLI', authIds: sealed.map((key) => key.authId) });
+    const placed: string[] = [];
     const failures: unknown[] = [];
-    const ensureOne = async ({ authId, encryptedPrivateKey, publicKey }: SealedKey): Promise<void> => {
+    const ensureOne = async (key: SealedKey): Promise<void> => {
       if (failures.length > 0) return;
       try {
-        const privateKey = open(authId, encryptedPrivateKey, publicKey);
+        const { authId } = key;
+        const privateKey = open(opener, key);
         if (privateKey === null || (await holdsKey(folder, authId, privateKey))) return;
         await placeKeyFile(folder, authId, privateKey);
-        placed += 1;
+        placed.push(authId);
       } catch (error) {
         failures.push(error);
       }
     };
     // Each ends before the first failure is thrown: nothing is written any more by then.
-    await Promise.all((await keysOf(journal, authIds)).map((key) => limit(ensureOne, key)));
-    if (placed > 0) await syncFolder(folder);
+    await Promise.all(sealed.map((key) => limit(ensureOne, key)));
+    if (placed.length > 0) await syncFolder(folder);
+    await writeAudit(journal, instance.id, placed.map((authId) => ({ kind: 'key-exported', authId, detail: { to: 'key file' } })));
     if (failures.length > 0) throw failures[0];
   };
 

@@ -4,9 +4,9 @@ import type { Cadence } from '../flow/cadence.js';
 import type { Network } from '../flow/network.js';
 import type { Journal } from '../journal/pool.js';
 import type { Log } from '../log.js';
-import type { Vault } from '../secrets.js';
 import type { Settings } from '../settings.js';
 import type { Telemetry } from '../telemetry/events.js';
+import type { AuditedVault } from './auditedVault.js';
 import type { Statistics } from './statistics.js';
 
 /** What every handler of this process works with. */
@@ -18,7 +18,8 @@ export interface Instance {
   readonly node: AccessNode;
   readonly network: Network;
   readonly cadence: Cadence;
-  readonly vault: Vault;
+  /** Opens no key before the audit log says why. */
+  readonly vault: AuditedVault;
   readonly log: Log;
   readonly statistics: Statistics;
   /** Told of what happens; nothing here listens to it. */

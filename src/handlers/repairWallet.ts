@@ -38,11 +38,12 @@ export async function repairWallet(instance: Instance, follower: Pick<Transactio
   const slot = await leaseWalletSlot(journal, instance.id, { address: wallet.address, keyIndex: key.index });
   if (slot === null) throw new AppError('data', 'its key carries a transaction that is not sealed yet', { where: describe(wallet), mend: 'nothing to do: the next sweep looks at it again' });
   try {
+    // For the signature alone, when all else is at hand.
+    const opener = await vault.openFor({ why: 'to sign its repair', accountIds: [wallet.accountId] });
     return await submitTransaction(instance, follower, {
       kind: 'repair',
       slot: { ...slot, sequenceNumber: key.sequenceNumber },
-      // Opened for the signature alone, when all else is at hand.
-      signer: (): Signer => createSigner({ privateKey: vault.open(wallet.encryptedPrivateKey, wallet.publicKey), ...ALGORITHMS }),
+      signer: (): Signer => createSigner({ privateKey: opener.open(wallet.encryptedPrivateKey, wallet.publicKey), ...ALGORITHMS }),
       payer,
       cycle: options.cycle,
       members: [{ accountId: wallet.accountId, makesVault: wallet.makesVault }],

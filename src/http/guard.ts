@@ -45,8 +45,9 @@ export const requireSameOrigin: MiddlewareHandler<RouteEnv> = async (c, next) =>
   if (c.req.method === 'GET' && PAGES.has(c.req.path)) return next();
   const site = c.req.header('sec-fetch-site');
   const origin = c.req.header('origin');
-  // A page on another port of this machine is same-site, and another's.
-  const isOwn = (site === undefined || site === 'same-origin' || site === 'none') && (origin === undefined || hostOf(origin) === c.req.header('host')?.toLowerCase());
+  // A page on another port of this machine is same-site, and another's. A form of our own says `null`: our pages send no referrer.
+  const isOurOrigin = origin === undefined || (origin === 'null' && site === 'same-origin') || hostOf(origin) === c.req.header('host')?.toLowerCase();
+  const isOwn = isOurOrigin && (site === undefined || site === 'same-origin' || site === 'none');
   if (isOwn) return next();
   return refuse(c, 403, "another site's page asks for this", 'use the dashboard, or a program that is no browser');
 };

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { nameActor } from './audit.js';
 import { forgetCorrupted } from './assignments.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 import { lookAgainAt } from './users.js';
 
 /** Records a command heard as a raw NOTIFY wallet_sync_control; one that several instances hear is recorded once. */
 export async function recordControl(db: Db, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }, senderPid: number | null): Promise<void> {
-  await db.query('select wallet_sync.record_control($1, $2, $3)', [command.name, command.authId ?? null, senderPid]);
+  // For the audit log: who sent it is known to Postgres as long as he is connected.
+  await db.query("with sender as materialized (select set_config('wallet_sync.sender_pid', coalesce($3::integer::text, ''), true)) select wallet_sync.record_control($1, $2, $3) from sender", [command.name, command.authId ?? null, senderPid]);
 }
 
 /** Whether making and assigning are paused. Survives restarts. */
@@ -13,8 +15,15 @@ export async function isPaused(db: Db): Promise<boolean> {
   return (await queryOne(db, z.object({ paused: z.boolean() }), 'select paused from wallet_sync.control')).paused;
 }
 
-/** Asks for a resync of one user or of all, or pauses or resumes, and says that the row changed. */
-export async function askControl(db: Db, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }): Promise<void> {
+/** Asks for a resync of one user or of all, or pauses or resumes, and says that the row changed. `by`: who asks, for the audit log. */
+export async function askControl(journal: Journal, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }, by?: string): Promise<void> {
+  await journal.transaction(async (db) => {
+    await nameActor(db, by);
+    await ask(db, command);
+  });
+}
+
+async function ask(db: Db, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }): Promise<void> {
   if (command.name === 'resync') await db.query(command.authId === undefined ? 'select wallet_sync.resync()' : 'select wallet_sync.resync($1)', command.authId === undefined ? [] : [command.authId]);
   else await db.query('select wallet_sync.set_paused($1)', [command.name === 'pause']);
 }

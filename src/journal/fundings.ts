@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { AppError } from '../errors.js';
-import type { Journal } from './pool.js';
+import { writeAudit } from './audit.js';
+import { queryRows, type Journal } from './pool.js';
 import { settleTransaction, type Ending, type LiveTransaction } from './transactions.js';
 
 export interface SealedFunding {
@@ -13,6 +15,8 @@ export interface SealedFunding {
   readonly executionEffort: number | null;
 }
 
+const memberRow = z.object({ id: z.number(), auth_id: z.string().nullable(), address: z.string() });
+
 /**
  * Records a sealed funding: balances read below its height count no more for these wallets (invariant 7). Returns how many it
  * reached; null where another instance records it.
@@ -22,14 +26,28 @@ export async function recordSealedFunding(journal: Journal, sealed: SealedFundin
     journal,
     { ...sealed, error: null },
     async (db) => {
-      const funded = await db.query(
+      const members = await queryRows(
+        db,
+        memberRow,
         // All of them, shown or not: an answer that lacks an event is no reason to fund again on an old balance.
         `update wallet_sync.account a set deposit_height = greatest(a.deposit_height, $2)
          from wallet_sync.member m where m.account_id = a.id and m.transaction_id = $1
-         returning a.address`,
+         returning a.id, a.auth_id, a.address`,
         [sealed.transaction.id, sealed.sealedHeight],
       );
-      return funded.rows.filter((row) => sealed.deposits.some((deposit) => deposit.address === row['address'])).map((row) => String(row['address']));
+      const reached = members.map((member) => ({ ...member, amounts: sealed.deposits.filter((deposit) => deposit.address === member.address).map((deposit) => deposit.amount) })).filter((member) => member.amounts.length > 0);
+      await writeAudit(
+        db,
+        sealed.instanceId,
+        reached.map(({ id, auth_id, address, amounts }) => ({
+          kind: 'wallet-funded',
+          accountId: id,
+          ...(auth_id === null ? {} : { authId: auth_id }),
+          txId: sealed.transaction.id,
+          detail: { address, amount: String(amounts.reduce((sum, amount) => sum + amount, 0n)) },
+        })),
+      );
+      return reached.map((member) => member.address);
     },
     (reached, members) => ({
       flow_funding_success: reached.length,

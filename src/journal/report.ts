@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { lastCycle } from './cycles.js';
 import { livingInstances } from './instances.js';
 import { queryOne, queryRows, type Db } from './pool.js';
+import { readWebhooks } from './webhooks.js';
 
 const accountCount = z.object({ state: z.string(), accounts: z.number() });
 const delivered = z.object({ source: z.string(), users: z.number() });
@@ -53,6 +54,7 @@ export async function readStatus(db: Db) {
   return {
     ...total,
     last_cycle: await lastCycle(db),
+    webhooks: await readWebhooks(db),
     accounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])),
     delivered_by: Object.fromEntries(deliveredBy.map((row) => [row.source, row.users])),
     slots_out: slotsOut.map(({ address, key_index, reason }) => ({ slot: `${address}/${key_index}`, reason })),

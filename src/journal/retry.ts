@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nameActor, writeOperatorActs } from './audit.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 import { lookAgainAt } from './users.js';
 
@@ -45,12 +46,16 @@ const RETRY_ACCOUNTS = `update wallet_sync.account set state = 'prepared', prepa
 
 /**
  * Lets a failed account be tried again, alone in its transaction. Its error stays until it succeeds. Whoever makes accounts next
- * takes it first.
+ * takes it first. `by`: who asks, for the audit log.
  */
-export async function retryAccount(journal: Journal, accountId: number): Promise<Retried> {
+export async function retryAccount(journal: Journal, accountId: number, by?: string): Promise<Retried> {
   return journal.transaction(async (db) => {
     const { rowCount } = await db.query(`${RETRY_ACCOUNTS} and id = $1`, [accountId]);
-    if (rowCount === 1) return { retried: true };
+    if (rowCount === 1) {
+      await nameActor(db, by);
+      await writeOperatorActs(db, [{ kind: 'retried', accountId }]);
+      return { retried: true };
+    }
     const rows = await queryRows(db, z.object({ state: z.string() }), 'select state::text from wallet_sync.account where id = $1', [accountId]);
     return rows[0] === undefined ? null : { retried: false, state: rows[0].state };
   });
@@ -59,11 +64,15 @@ export async function retryAccount(journal: Journal, accountId: number): Promise
 const userRow = z.object({ known: z.boolean(), ready: z.boolean(), state: z.string().nullable() });
 
 /** Lets a user who was set apart be looked at again; the missing wallet row is made, the emptied one filled. */
-export async function retryUser(journal: Journal, authId: string): Promise<Retried> {
+export async function retryUser(journal: Journal, authId: string, by?: string): Promise<Retried> {
   return journal.transaction(async (db) => {
     const before = await readUser(db, authId);
     await lookAgainAt(db, authId);
-    if (before.state === 'corrupted') return { retried: true };
+    if (before.state === 'corrupted') {
+      await nameActor(db, by);
+      await writeOperatorActs(db, [{ kind: 'retried', authId }]);
+      return { retried: true };
+    }
     // Looking again makes the row of a user who signed up without one.
     const now = await readUser(db, authId);
     if (!now.known) return null;
@@ -84,11 +93,17 @@ const readUser = (db: Db, authId: string): Promise<z.output<typeof userRow>> =>
   );
 
 /** Lets all of them be tried again. */
-export async function retryAllFailed(journal: Journal): Promise<{ accounts: number[]; users: string[]; wallets: string[] }> {
+export async function retryAllFailed(journal: Journal, by?: string): Promise<{ accounts: number[]; users: string[]; wallets: string[] }> {
   return journal.transaction(async (db) => {
     const accounts = await queryRows(db, z.object({ id: z.number() }), `${RETRY_ACCOUNTS} returning id`);
     const wallets = await queryRows(db, z.object({ address: z.string() }), 'delete from wallet_sync.apart returning address');
     const users = await queryRows(db, z.object({ auth_id: z.string() }), "delete from wallet_sync.user_state where state = 'corrupted' returning auth_id");
+    await nameActor(db, by);
+    await writeOperatorActs(db, [
+      ...accounts.map(({ id }) => ({ kind: 'retried', accountId: id }) as const),
+      ...users.map(({ auth_id: authId }) => ({ kind: 'retried', authId }) as const),
+      ...wallets.map(({ address }) => ({ kind: 'retried', detail: { address } }) as const),
+    ]);
     return { accounts: accounts.map((row) => row.id).sort((a, b) => a - b), users: users.map((row) => row.auth_id).sort(), wallets: [...new Set(wallets.map((row) => row.address))].sort() };
   });
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NO_FAULTS } from '../../src/faultPoints.js';
+import { createAuditedVault } from '../../src/handlers/auditedVault.js';
 import type { ExportInstance } from '../../src/handlers/exportKeys.js';
 import type { Journal } from '../../src/journal/pool.js';
 import { createLog } from '../../src/log.js';
@@ -60,7 +61,8 @@ export function createExportWorld(database: Database): ExportWorld {
     instance({ pkeyFiles = true, journal = database.journal } = {}) {
       const lines: LogLine[] = [];
       const log = createLog({ level: 'debug', destination: { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) } });
-      return { settings: { ACCOUNTS_DIR: folder, pkeyFiles }, journal, vault, log, faultPoints: NO_FAULTS, now: Date.now, lines };
+      const id = randomUUID();
+      return { id, settings: { ACCOUNTS_DIR: folder, pkeyFiles }, journal, vault: createAuditedVault({ masterKey, journal, instanceId: id }), log, faultPoints: NO_FAULTS, now: Date.now, lines };
     },
     accounts() {
       try {

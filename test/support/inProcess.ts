@@ -5,6 +5,7 @@ import { connectAccessNode } from '../../src/flow/accessNode.js';
 import { loadCadence } from '../../src/flow/cadence.js';
 import { createLimiter } from '../../src/flow/limiter.js';
 import { loadNetwork, type Network } from '../../src/flow/network.js';
+import { createAuditedVault } from '../../src/handlers/auditedVault.js';
 import { createBatchSize } from '../../src/handlers/batchSize.js';
 import { registerFunders } from '../../src/handlers/checkFunders.js';
 import { createFollower, type TransactionFollower } from '../../src/handlers/followTransactions.js';
@@ -16,7 +17,6 @@ import { createStatistics } from '../../src/handlers/statistics.js';
 import { heartbeat } from '../../src/journal/instances.js';
 import { openJournal } from '../../src/journal/pool.js';
 import { createLog } from '../../src/log.js';
-import { createVault } from '../../src/secrets.js';
 import { readSettings } from '../../src/settings.js';
 import { createTelemetry } from '../../src/telemetry/events.js';
 
@@ -45,8 +45,9 @@ export async function startInProcess(stack: Stack, options: InProcessOptions = {
   const network = options.network?.(fromFile) ?? fromFile;
   const limiter = createLimiter({ scriptRps: settings.SCRIPT_RPS, transactionRps: settings.TRANSACTION_RPS, eventRps: settings.EVENT_RPS, readRps: settings.READ_RPS });
   const node = connectAccessNode({ url: settings.FLOW_ACCESS_NODE ?? network.accessNode, limiter, log });
+  const id = randomUUID();
   const instance: Instance = {
-    id: randomUUID(), settings, journal, node, network, cadence: loadCadence(network), vault: createVault(settings.WALLET_ENCRYPTION_KEY), log,
+    id, settings, journal, node, network, cadence: loadCadence(network), vault: createAuditedVault({ masterKey: settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }), log,
     statistics: createStatistics(), telemetry: createTelemetry(), faultPoints: NO_FAULTS, now: Date.now,
   };
   let maySend = true;

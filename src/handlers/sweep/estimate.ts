@@ -37,7 +37,7 @@ export interface EstimateOptions {
   readonly onProgress: (done: number, of: number | null) => void;
 }
 
-/** Looks at all users as a sweep does, and writes and sends nothing. */
+/** Looks at all users as a sweep does, and sends and writes nothing, but for the audit log's entries on the keys it opens. */
 export async function estimate(instance: Instance, options: EstimateOptions): Promise<Estimate> {
   const { journal, settings } = instance;
   const { users, size, signal, onFinding } = options;
@@ -53,6 +53,7 @@ export async function estimate(instance: Instance, options: EstimateOptions): Pr
     size,
     signal,
     patience: PATIENCE,
+    use: { why: 'a dry run compares each key with its public key' },
     makeRows: (authIds) => {
       rowsToMake += authIds.length;
       return Promise.resolve();
@@ -70,6 +71,7 @@ export async function estimate(instance: Instance, options: EstimateOptions): Pr
     toFund += looked.findings.filter((finding) => finding.needsFlow).length;
     toRepair += looked.findings.filter((finding) => finding.needsRepair).length;
   }
+  await look.recordOpened();
   counters.wallets_created += rowsToMake;
   counters.flow_funding_needed += toFund;
   const transactions = { fund: Math.ceil(toFund / MAX_DEPOSITS_PER_TRANSACTION), repair: toRepair };

@@ -5,6 +5,8 @@ import { readApart } from '../../journal/apart.js';
 import type { Tally } from '../../journal/cycles.js';
 import { readWallets, sharedAddresses, type Corruption, type WalletRow } from '../../journal/sweepPages.js';
 import type { UserPage } from '../../users/source.js';
+import { writeAudit } from '../../journal/audit.js';
+import type { KeyUse } from '../auditedVault.js';
 import type { Instance } from '../instance.js';
 import { checkBatch, type Check } from './checkBatch.js';
 import { digest, type Digest } from './digest.js';
@@ -26,6 +28,8 @@ export interface LookOptions {
   readonly size: ScriptSize;
   readonly signal: AbortSignal;
   readonly patience: Patience;
+  /** What the log says of the keys that are opened: why, and for which cycle. */
+  readonly use: KeyUse;
   /** Makes the rows that these users lack, and counts them. */
   readonly makeRows: (authIds: readonly string[]) => Promise<void>;
 }
@@ -36,6 +40,8 @@ export interface Look {
    * fail, and are waited for.
    */
   all(pages: AsyncIterable<UserPage>, onBrokenOff?: () => void): AsyncGenerator<Looked, void>;
+  /** Writes to the audit log how many keys were opened. */
+  recordOpened(): Promise<void>;
 }
 
 /** Users under way at once, in scripts: enough for the limiter always to have one to send. */
@@ -55,8 +61,11 @@ interface Asked {
 
 /** Looks at users page by page; the questions of all pages under way share scripts. */
 export async function openLook(instance: Instance, options: LookOptions): Promise<Look> {
-  const { journal, settings, vault, network, log } = instance;
+  const { journal, settings, network, log } = instance;
   const { size, signal, patience } = options;
+  // A sweep opens every key, and the log tells it once, with their number at its end: one entry a key were a million each time.
+  const vault = await instance.vault.openFor(options.use);
+  let opened = 0;
   const shared = new Set(await sharedAddresses(journal, SHARED));
   /** Pages that may still ask. */
   let asking = 0;
@@ -86,7 +95,7 @@ export async function openLook(instance: Instance, options: LookOptions): Promis
     for (const [i, row] of rows.entries()) {
       if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await nextTurn();
       counter.count('total_wallets');
-      const validity = validate(row, { network: network.name, vault, shared });
+      const validity = validate(row, { network: network.name, vault: { open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, shared });
       if (validity.kind === 'waiting') counter.count('waiting');
       if (validity.kind === 'left-alone') counter.count('unknown');
       if (validity.kind === 'corrupted') corrupted.push({ authId: row.authId, reason: validity.reason, solution: validity.solution });
@@ -130,6 +139,7 @@ export async function openLook(instance: Instance, options: LookOptions): Promis
   };
 
   return {
+    recordOpened: () => writeAudit(journal, instance.id, [{ kind: 'keys-compared', detail: { ...options.use.detail, why: options.use.why, keys: opened } }]),
     all: (pages, onBrokenOff) =>
       inOrder(pages, {
         work: lookAt,

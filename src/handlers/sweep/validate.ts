@@ -1,8 +1,8 @@
 import { isAddressOf, type NetworkName } from '../../flow/addressSpace.js';
 import { isKeyOf } from '../../flow/keys.js';
 import type { WalletRow } from '../../journal/sweepPages.js';
-import type { Vault } from '../../secrets.js';
 import { toAppError } from '../../errors.js';
+import type { KeyOpener } from '../auditedVault.js';
 
 /** What public.wallet and the journal say of a user, before the chain is asked. */
 export type Validity =
@@ -16,7 +16,7 @@ const MEND_ROW = 'compare the row of public.wallet with wallet_sync.account, whi
 
 export interface ValidateOptions {
   readonly network: NetworkName;
-  readonly vault: Pick<Vault, 'open'>;
+  readonly vault: KeyOpener;
   /** Addresses that more than one user has, as 16 digits. */
   readonly shared: ReadonlySet<string>;
 }

@@ -39,6 +39,7 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
     size,
     signal,
     patience,
+    use: { why: 'a sweep compares each key with its public key', detail: { cycle: cycle.id } },
     makeRows: async (authIds) => {
       const counter = createCounter();
       const made = await step(async (db) => {
@@ -71,6 +72,8 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
     over.abort();
     // Where it fails too, as after another instance has taken the sweep over, what was not sent is not counted.
     await mender.stop().catch(() => undefined);
+    // That they were opened is in the log since before the first.
+    await look.recordOpened().catch(() => undefined);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Cadence } from '../../../src/flow/cadence.js';
 import { checkWallets } from '../../../src/flow/checkWallets.js';
 import type { Network } from '../../../src/flow/network.js';
 import { createAssigner } from '../../../src/handlers/assign.js';
+import { createAuditedVault } from '../../../src/handlers/auditedVault.js';
 import { createBatchSize } from '../../../src/handlers/batchSize.js';
 import { registerFunders } from '../../../src/handlers/checkFunders.js';
 import { createFollower } from '../../../src/handlers/followTransactions.js';
@@ -23,7 +24,6 @@ import { registerPolicy } from '../../../src/journal/policy.js';
 import { openJournal, type Journal } from '../../../src/journal/pool.js';
 import { takeOverTransactions } from '../../../src/journal/takeOver.js';
 import type { Log } from '../../../src/log.js';
-import type { Vault } from '../../../src/secrets.js';
 import type { Settings } from '../../../src/settings.js';
 import { createPostgresUsers } from '../../../src/users/postgresUsers.js';
 import { breakInJournal, breakInNode } from './breakIn.js';
@@ -40,7 +40,6 @@ export interface ProcessOptions {
   readonly node: SimulatedNode;
   readonly network: Network;
   readonly cadence: Cadence;
-  readonly vault: Vault;
   readonly log: Log;
   readonly now: () => number;
   /** Changes what the daemon asks of the database: the clock, and planted faults. */
@@ -79,7 +78,7 @@ export function createProcess(options: ProcessOptions): Process {
     node: breakInNode(options.node, breakpoint),
     network: options.network,
     cadence: options.cadence,
-    vault: options.vault,
+    vault: createAuditedVault({ masterKey: options.settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }),
     log: options.log,
     statistics: createStatistics(),
     telemetry: createTelemetry(),

@@ -73,7 +73,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     database,
     log: options.log,
     size: shape.instances,
-    make: (place) => createProcess({ settings, databaseUrl: options.databaseUrl, node: chain.connect(`${place}`), network, cadence, vault, log: options.log, now: clock.now, wrapJournal }),
+    make: (place) => createProcess({ settings, databaseUrl: options.databaseUrl, node: chain.connect(`${place}`), network, cadence, log: options.log, now: clock.now, wrapJournal }),
   });
 
   const pass = async (seconds: number): Promise<void> => {
