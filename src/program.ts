@@ -1,14 +1,17 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { toAppError } from './errors.js';
 
 /** The program: its commands, their arguments and options. Nothing of a command's own code is loaded before it is called. */
 export function createProgram(): Command {
   const program = new Command('wallet-sync')
-    .description('Gives every user of a Supabase project a Flow wallet, and keeps all wallets as they should be.')
+    .description('Gives every user of a Supabase project a Flow wallet, and keeps wallets right.')
     .option('--json', 'answer with one JSON line', false)
     .exitOverride()
     .showHelpAfterError('Run wallet-sync --help for the commands.')
-    .configureHelp({ showGlobalOptions: true });
+    // The list of commands fits a screen without it.
+    .helpCommand(false)
+    // That an option is off unless it is given goes without saying.
+    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
 
   const isJson = (): boolean => program.opts<{ json: boolean }>().json;
 
@@ -16,11 +19,13 @@ export function createProgram(): Command {
   program
     .command('run')
     .description('watch for sign-ups and keep all wallets right, until SIGTERM or SIGINT')
+    .summary('watch for sign-ups and keep all wallets right')
     .option('--migrate', 'apply sql/ first (as MIGRATE_DATABASE_URL where set)', false)
     .action(async (options: { migrate: boolean }) => (await import('./commands/run.js')).runDaemon(options));
   program
     .command('migrate')
     .description('apply sql/ to the database (as MIGRATE_DATABASE_URL, else DATABASE_URL)')
+    .summary('apply sql/ to the database')
     .action(async () => (await import('./commands/migrate.js')).runMigrate({ json: isJson() }));
   program
     .command('status')
@@ -39,17 +44,20 @@ export function createProgram(): Command {
   program
     .command('doctor')
     .description('look at everything the daemon needs: what is wrong, and what mends it')
+    .summary('what the daemon needs: what is wrong, what mends it')
     .addHelpText(
       'after',
       `
-✓ is as it should be, ! should be looked at, ✗ is wrong, – was not looked at because
-what it rests on is wrong. Nothing is sent and nothing changed, but for a NOTIFY and
-a row that prove LISTEN and Realtime. Exit status 1 where something is wrong.`,
+✓ is as it should be, ! should be looked at, ✗ is wrong, – was not looked at,
+because what it rests on is wrong. Nothing is sent and nothing changed, but for
+a NOTIFY and a row that prove LISTEN and Realtime. Exit status 1 where something
+is wrong.`,
     )
     .action(async () => (await import('./commands/doctor.js')).runDoctor({ json: isJson() }));
   const orphans = program
     .command('orphans')
     .description('users who were deleted and whose wallet is kept, and how many a sweep did not dare to mark')
+    .summary('users who were deleted and whose wallet is kept')
     .action(async () => (await import('./commands/orphans.js')).runOrphans({ json: isJson() }));
   orphans
     .command('accept')
@@ -57,9 +65,9 @@ a row that prove LISTEN and Realtime. Exit status 1 where something is wrong.`,
     .addHelpText(
       'after',
       `
-A sweep that finds more than 1 % of the users (and at least 5) gone from auth.users
-marks none of them: a wrong or restored database is likelier than so many
-deletions. This allows as many as it refused, once, within a day.`,
+A sweep that finds more than 1 % of the users (and at least 5) gone from
+auth.users marks none of them: a wrong or restored database is likelier than so
+many deletions. This allows as many as it refused, once, within a day.`,
     )
     .action(async () => (await import('./commands/orphans.js')).runOrphansAccept({ json: isJson() }));
   program
@@ -67,12 +75,13 @@ deletions. This allows as many as it refused, once, within a day.`,
     .option('--dry-run', 'only look: every finding, and what a sweep would send and cost', false)
     .option('--user <ID>', 'one user (auth.users.id) instead of all')
     .description('one sweep, now and here: compare every wallet with the chain and mend it')
+    .summary('one sweep, now and here')
     .addHelpText(
       'after',
       `
-Shows a progress bar on a terminal, a line every ten seconds elsewhere. Stopped by
-SIGINT or SIGTERM it ends in order, and the next sweep goes on from its last page.
-One instance sweeps at a time.`,
+Shows a progress bar on a terminal, a line every ten seconds elsewhere. Stopped
+by SIGINT or SIGTERM it ends in order, and the next sweep goes on from its last
+page. One instance sweeps at a time.`,
     )
     .action(async (options: { dryRun: boolean; user?: string }) => (await import('./commands/reconcile.js')).runReconcile({ dryRun: options.dryRun, user: options.user, json: isJson() }));
   program
@@ -80,6 +89,7 @@ One instance sweeps at a time.`,
     .argument('[ID]', "an account's number or a user's id, as `wallet-sync status --failed` lists them")
     .option('--all-failed', 'all of them', false)
     .description('try again what failed, once its cause is mended')
+    .summary('try again what failed')
     .action(async (id: string | undefined, options: { allFailed: boolean }) => (await import('./commands/retry.js')).runRetry(id, { ...options, json: isJson() }));
   const funders = program.command('funders').description('the accounts that pay, and the keys they propose with');
   funders
@@ -95,14 +105,14 @@ One instance sweeps at a time.`,
     .addHelpText(
       'after',
       `
-Sends one transaction, proposed and paid by the account itself, after asking on a
-terminal. The keys are copies of the key that signs it; every running instance
+Sends one transaction, proposed and paid by the account itself, after asking on
+a terminal. The keys are copies of the key that signs it; every running instance
 uses them at once. Repeated while an earlier transaction is not sealed, it waits
 for that one, and its keys count.`,
     )
     .action(async (account: string, options: { count: string; yes: boolean }) => (await import('./commands/addKeys.js')).runAddKeys(account, { ...options, json: isJson() }));
   for (const [name, does] of [
-    ['pause', 'make, give and send nothing until resume; survives restarts'],
+    ['pause', 'make, give and send nothing until resume'],
     ['resume', 'end a pause'],
   ] as const) {
     program
@@ -124,6 +134,7 @@ for that one, and its keys count.`,
   program
     .command('demo')
     .description('everything on this machine: real Postgres, real Flow emulator, sign-ups (from a source checkout)')
+    .summary('everything on this machine (source checkout)')
     .allowUnknownOption()
     .argument('[OPTIONS...]', 'see wallet-sync demo --help')
     .helpOption(false)
