@@ -116,11 +116,12 @@ describe('SIGTERM in the middle of a sweep with transactions in flight', () => {
     expect(await live()).toBe(broken.length);
 
     const last = daemon.lines.find((line) => line.msg === 'stopped');
-    expect(last).toMatchObject({ msg: 'stopped', unsettled: broken.length, transactionsSent: broken.length, cycle: { reason: 'start', ended_at: null } });
+    expect(last).toMatchObject({ msg: 'stopped', unsettled: broken.length, cycle: { reason: 'start', ended_at: null } });
     const [saved] = await owner<Record<string, string>>(`select id, ${COUNTER_NAMES.join(', ')} from wallet_sync.cycle where ended_at is null`);
     const counters = Object.fromEntries(Object.entries(saved ?? {}).map(([name, value]) => [name, Number(value)]));
     expect(last?.['cycle']).toMatchObject(counters);
     expect(counters['total_wallets']).toBeGreaterThanOrEqual(20);
+    expect(last?.['transactionsSent']).toBeGreaterThanOrEqual(broken.length);
 
     world.stack.accessNode.faults.clear();
     const next = world.daemon(SETTINGS);
