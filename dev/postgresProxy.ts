@@ -9,6 +9,8 @@ export interface PostgresProxy {
   readonly faults: {
     /** On: connections that LISTEN are cut, now and as often as they come back. Others work on. */
     refuseListening(on: boolean): void;
+    /** On: a LISTEN from then on is accepted and hears nothing, as through a transaction pooler. */
+    deafen(on: boolean): void;
     /** Cuts the connections that LISTEN, once: they may come back. */
     cutListeners(): void;
     /** Cuts all connections once. */
@@ -27,6 +29,7 @@ export async function startPostgresProxy(target: { readonly port: number }): Pro
   const pairs = new Map<Socket, { upstream: Socket; listens: boolean }>();
   const gate = createGate();
   let refusesListening = false;
+  let isDeaf = false;
 
   const cut = (client: Socket): void => {
     pairs.get(client)?.upstream.destroy();
@@ -44,7 +47,7 @@ export async function startPostgresProxy(target: { readonly port: number }): Pro
       // node-postgres sends a simple query as one write: the word is never split over two chunks.
       if (chunk.includes('LISTEN ')) pair.listens = true;
       if (pair.listens && refusesListening) cut(client);
-      else pair.upstream.write(chunk);
+      else pair.upstream.write(isDeaf ? mislead(chunk) : chunk);
     };
     client.on('data', (chunk: Buffer) => gate.through(() => toServer(chunk)));
     pair.upstream.on('data', (chunk: Buffer) => gate.through(() => client.write(chunk)));
@@ -77,6 +80,7 @@ export async function startPostgresProxy(target: { readonly port: number }): Pro
         refusesListening = on;
         if (on) cutListeners();
       },
+      deafen: (on) => void (isDeaf = on),
       cutListeners,
       cutAll: () => [...pairs.keys()].forEach(cut),
       freeze: (on) => gate.set(on ? 'shut' : 'open'),
@@ -87,4 +91,9 @@ export async function startPostgresProxy(target: { readonly port: number }): Pro
       await once(server, 'close');
     },
   };
+}
+
+/** A LISTEN on a channel of the same length that nobody notifies. */
+function mislead(chunk: Buffer): Buffer {
+  return chunk.includes('LISTEN ') ? Buffer.from(chunk.toString('latin1').replace(/LISTEN ("?)w/g, 'LISTEN $1x'), 'latin1') : chunk;
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createClient } from '@supabase/supabase-js';
-import { EMPTY, Subject, auditTime, defer, from, merge, timer, type Observable } from 'rxjs';
+import { EMPTY, Subject, auditTime, defer, from, merge, switchMap, timer, type Observable } from 'rxjs';
 import { toAppError } from './errors.js';
 import { announce } from './handlers/announce.js';
 import { MADE, createAssigner, type Ring } from './handlers/assign.js';
@@ -21,6 +20,7 @@ import { tend } from './handlers/tend.js';
 import { createDelivery } from './handlers/webhook/deliver.js';
 import { anyoneWaiting } from './journal/assignments.js';
 import { sendCanary, sendHeartbeat } from './journal/canary.js';
+import { openCycleOf, type Cycle } from './journal/cycles.js';
 import { readDemand } from './journal/demand.js';
 import { heartbeat, stopInstance } from './journal/instances.js';
 import { checkSchema } from './journal/migrate.js';
@@ -37,30 +37,37 @@ import { createRealtimeSource } from './streams/realtimeSource.js';
 import type { Signal } from './streams/signal.js';
 import { createStartSource } from './streams/startSource.js';
 import { createTimerSource } from './streams/timerSource.js';
-import { createCountedSocket } from './telemetry/countedSocket.js';
 import { openUsers } from './users/openUsers.js';
 import { createDeferred, waitUntil, within } from './waiting.js';
 
 const HEARTBEAT_MS = 2_000;
+/** What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. */
+const CONTROL_MS = 500;
 const TENDING_MS = 10_000;
 const RESYNC = 'resync';
 /** A sweep that found another one under way, and has to follow it. */
 const SWEEP_AGAIN_MS = 5_000;
 /** How long a start waits for a first source to prove itself. */
 const LISTENING_MS = 5_000;
+/** The backlog, the first sweep and Realtime come after the first proof, or this late: what they load and ask must not delay it. */
+const FIRST_PROOF_MS = 1_000;
 /** What a stop still does, each at most for this long: a silent database must not hold it. */
-const CLOSE_MS = 3_000;
+const CLOSE_MS = 2_500;
 /** Work in flight is waited for this long on a stop; what is unsealed then stays in the journal, for the next start. */
-const DRAIN_MS = 10_000;
-
-export interface Reactor {
-  /** No new work; work in flight is finished or left recoverable; statistics saved. */
-  stop(): Promise<void>;
-}
+const DRAIN_MS = 8_000;
+/** A stop takes at most this long: with the closing of the connections and the process's end it stays below 15 s. */
+const STOP_MS = 12_500;
 
 export interface ReactorOptions {
+  /** Called when a step of the start is done, with its name. */
+  readonly onStep?: (name: string) => void;
   /** Where this instance answers over HTTP: told with each heartbeat. Default: nowhere. */
   readonly httpUrl?: string;
+}
+
+export interface Reactor {
+  /** No new work; work in flight is finished or left recoverable; statistics saved. Gives what was left. */
+  stop(): Promise<{ unsettled: number; cycle: Cycle | null }>;
 }
 
 /** The wiring, top to bottom: sources → merge → assign, make, sweep, control. */
@@ -177,6 +184,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   const look = async (rings: readonly Ring[]): Promise<void> => {
     if (!mayWork()) return;
     await assigner.look(rings, stopping.signal);
+    once('backlog');
     make$.next();
   };
 
@@ -186,6 +194,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     if (schemaMissing || stopping.signal.aborted) return;
     await control.read();
     if (control.isPaused()) return;
+    once('first sweep begun');
     let isOpen = false;
     const isResync = isResyncAsked;
     isResyncAsked = false;
@@ -222,6 +231,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
 
   const firstProof = createDeferred();
   const wasUnwell = new Set<string>();
+  /** Steps of the start that come after it is listening. */
+  const once = onceEach(options.onStep ?? (() => undefined));
   const onHealth = (source: string) => (now: SourceHealth): void => {
     if (now.state === 'mute' || now.state === 'down') wasUnwell.add(source);
     if (now.state === 'ok' && wasUnwell.delete(source)) telemetry.emit({ kind: 'source-reconnected', source });
@@ -230,12 +241,13 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     if (now.state === 'ok') firstProof.resolve();
     log[now.state === 'mute' || now.state === 'down' ? 'warn' : 'info']({ source, state: now.state, reason: now.reason }, 'source health');
   };
+  const afterFirstProof = <T>(source$: Observable<T>): Observable<T> => defer(() => from(within(FIRST_PROOF_MS, firstProof.promise))).pipe(switchMap(() => source$));
   const sources: NamedSource[] = [
     { name: 'notify', signals$: createNotifySource({ connectionString: settings.DATABASE_URL, sendHeartbeat: (nonce) => sendHeartbeat(journal, nonce), log, onHealth: onHealth('notify') }) },
-    ...(settings.REALTIME ? [{ name: 'realtime', signals$: realtimeSignals(instance, onHealth('realtime')) }] : []),
+    ...(settings.REALTIME ? [{ name: 'realtime', signals$: afterFirstProof(realtimeSignals(instance, onHealth('realtime'))) }] : []),
     { name: 'poll', signals$: createBacklogPoll({ everyMs: settings.BACKLOG_POLL * 1_000, anyoneWaiting: () => from(anyoneWaiting(journal)), log }) },
     { name: 'timer', signals$: createTimerSource({ intervalMs: settings.SYNC_INTERVAL * 1_000, random: Math.random }) },
-    { name: 'start', signals$: createStartSource() },
+    { name: 'start', signals$: afterFirstProof(createStartSource()) },
   ];
   const signals = mergeSources(sources, { log });
 
@@ -256,6 +268,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
     handle('control', signals.controls$, controlKey, control.obey),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
+    // Where it fails, the heartbeat says so, and less often.
+    handle('control', timer(CONTROL_MS, CONTROL_MS), () => '', () => (schemaMissing ? Promise.resolve() : control.read().catch(() => undefined))),
     handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain: () => wake(MADE), topUp: () => make$.next() }) : Promise.resolve())),
     // Half a second gathers what a burst brings; a file is written for many then.
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(500)), () => '', () => configExport?.follow() ?? Promise.resolve()),
@@ -270,6 +284,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
 
   return {
     async stop() {
+      const deadline = Date.now() + STOP_MS;
+      const atMost = <T>(limitMs: number, work: Promise<T> | undefined): Promise<void> => within(Math.max(0, Math.min(limitMs, deadline - Date.now())), work);
       stopping.abort();
       maker.stop();
       running.unsubscribe();
@@ -277,12 +293,29 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
       await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
       follower.stop();
       for (const subscription of subscriptions) subscription.unsubscribe();
-      await within(CLOSE_MS, sweeping);
-      await within(CLOSE_MS, delivering.catch(() => undefined));
-      await within(CLOSE_MS, configExport?.close());
-      await within(CLOSE_MS, stopInstance(journal, id, statistics).catch(report('stop')));
-      log.info({ ...statistics, unsettled: follower.unsettled().length }, 'stopped');
+      await atMost(CLOSE_MS, sweeping);
+      await atMost(CLOSE_MS, delivering.catch(() => undefined));
+      await atMost(CLOSE_MS, configExport?.close());
+      let cycle: Cycle | null = null;
+      const unsettled = follower.unsettled().length;
+      const save = async (): Promise<void> => {
+        cycle = await openCycleOf(journal, id);
+        await stopInstance(journal, id, statistics);
+      };
+      await atMost(CLOSE_MS, save().catch(report('stop')));
+      log.info({ ...statistics, unsettled, cycle }, 'stopped');
+      return { unsettled, cycle };
     },
+  };
+}
+
+/** Passes each name on the first time only. */
+function onceEach(tell: (name: string) => void): (name: string) => void {
+  const told = new Set<string>();
+  return (name) => {
+    if (told.has(name)) return;
+    told.add(name);
+    tell(name);
   };
 }
 
@@ -292,12 +325,11 @@ const controlKey = (signal: ControlSignal): string =>
 
 function realtimeSignals(instance: Instance, onHealth: (health: SourceHealth) => void): Observable<Signal> {
   const { settings, journal, log, telemetry, id } = instance;
-  return defer(() => {
-    const client = createClient(settings.SUPABASE_URL, settings.SUPABASE_SERVICE_ROLE_KEY, {
-      auth: { persistSession: false, autoRefreshToken: false },
-      // Node 20 has no global WebSocket.
-      realtime: { transport: createCountedSocket(telemetry) as never },
-    });
-    return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
-  });
+  // 0.2 s to import: NOTIFY listens meanwhile.
+  return defer(() => from(Promise.all([import('./streams/realtimeClient.js'), import('./telemetry/countedSocket.js')]))).pipe(
+    switchMap(([{ createRealtimeClient }, { createCountedSocket }]) => {
+      const client = createRealtimeClient({ url: settings.SUPABASE_URL, key: settings.SUPABASE_SERVICE_ROLE_KEY, transport: createCountedSocket(telemetry) });
+      return createRealtimeSource({ client, sendCanary: (nonce) => sendCanary(journal, id, nonce), log, onHealth });
+    }),
+  );
 }

@@ -20,7 +20,7 @@ import { openChain, refuseMainnet } from './connectChain.js';
 /** For each call to the access node; the shared limits rest on it too. */
 const CALL_TIMEOUT_MS = 10_000;
 /** A silent database must not hold an end. */
-const CLOSE_MS = 3_000;
+const CLOSE_MS = 1_500;
 
 export interface OpenInstanceOptions {
   readonly environment: Environment;
@@ -43,8 +43,9 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
   refuseMainnet(settings.NETWORK);
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
   try {
-    await checkSchema(journal);
-    onStep('database');
+    // The database and the chain are asked beside each other; what is wrong with the database is said first.
+    const schema = checkSchema(journal);
+    schema.catch(() => undefined);
     const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
     const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
     const statistics = createStatistics();
@@ -59,9 +60,16 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       ...gate,
     });
     try {
-      await requireNetwork();
-      onStep('access node');
-      const balances = await requireFunders({ node, network });
+      // The shared limits are the database's.
+      if (settings.RATE_LIMIT_SCOPE === 'shared') await schema;
+      const chain = requireNetwork();
+      const funders = chain.then(() => requireFunders({ node, network }));
+      funders.catch(() => undefined);
+      await schema;
+      onStep('database');
+      await chain;
+      onStep('Flow configuration');
+      const balances = await funders;
       if (options.isReadOnly !== true) {
         await registerFunders(journal, network);
         await saveBalances(journal, balances);

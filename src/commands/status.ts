@@ -6,13 +6,14 @@ import { withJournal } from './withJournal.js';
 /** `wallet-sync status`: wallets, accounts, slots and instances. */
 export async function runStatus(options: { json: boolean }): Promise<void> {
   const report = await withJournal(readStatus);
-  print(options.json, report, toText(report));
+  print(options.json, report, statusToText(report));
 }
 
 const listCounts = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).map(([name, value]) => `${value} ${name}`).join(', ') || 'none';
 
-function toText(report: StatusReport): string {
+/** The report as text, a line a fact. */
+export function statusToText(report: StatusReport): string {
   const failed = (report.accounts['failed'] ?? 0) + report.corrupted + report.apart;
   return [
     `wallets    ${report.ready} ready of ${report.wallets}, ${report.waiting} waiting${oldest(report.oldest_waiting_s)}, ${report.corrupted} corrupted, ${report.orphaned} orphaned`,

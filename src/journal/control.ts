@@ -15,6 +15,15 @@ export async function isPaused(db: Db): Promise<boolean> {
   return (await queryOne(db, z.object({ paused: z.boolean() }), 'select paused from wallet_sync.control')).paused;
 }
 
+/** Whether the service is paused, and whether a resync waits to be taken. */
+export async function readControl(db: Db): Promise<{ paused: boolean; resyncs: boolean }> {
+  return queryOne(
+    db,
+    z.object({ paused: z.boolean(), resyncs: z.boolean() }),
+    'select c.paused, exists (select from wallet_sync.resync_request r where r.taken_at is null) as resyncs from wallet_sync.control c',
+  );
+}
+
 /** Asks for a resync of one user or of all, or pauses or resumes, and says that the row changed. `by`: who asks, for the audit log. */
 export async function askControl(journal: Journal, command: { name: 'resync' | 'pause' | 'resume'; authId?: string }, by?: string): Promise<void> {
   await journal.transaction(async (db) => {

@@ -115,6 +115,11 @@ export async function lastCycles(db: Db, limit: number): Promise<Cycle[]> {
   return queryRows(db, cycleRow, 'select * from wallet_sync.cycle order by id desc limit $1', [limit]);
 }
 
+/** The sweep that an instance has left open; null where it has left none. */
+export async function openCycleOf(db: Db, instanceId: string): Promise<Cycle | null> {
+  return (await queryRows(db, cycleRow, 'select * from wallet_sync.cycle where instance = $1 and ended_at is null order by id desc limit 1', [instanceId]))[0] ?? null;
+}
+
 /** The ten counters of a cycle, in their order. */
 export function countersOf(cycle: Cycle): Counters {
   return Object.fromEntries(COUNTER_NAMES.map((name) => [name, cycle[name]])) as Counters;

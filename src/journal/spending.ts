@@ -17,3 +17,9 @@ export async function readSpending(db: Db): Promise<WeekOfSpending[]> {
      from wallet_sync.transaction t where t.state = 'sealed' and t.settled_at > clock_timestamp() - interval '7 days' group by 1`,
   );
 }
+
+/** How many days a balance lasts at the last week's pace of those accounts, to a tenth; null where nothing was spent. In 10^-8 FLOW; `amount`: what a wallet gets. */
+export function daysLeft(balance: bigint, weeks: readonly WeekOfSpending[], amount: bigint): number | null {
+  const aDay = weeks.reduce((sum, week) => sum + (week.fees + week.funded * Number(amount)) / week.days, 0);
+  return aDay === 0 ? null : Math.round((Number(balance) / aDay) * 10) / 10;
+}

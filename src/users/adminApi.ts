@@ -1,4 +1,4 @@
-import { GoTrueAdminApi } from '@supabase/supabase-js';
+import type { GoTrueAdminApi } from '@supabase/supabase-js';
 import { z } from 'zod';
 import { AppError, toAppError } from '../errors.js';
 import type { Settings } from '../settings.js';
@@ -57,7 +57,9 @@ export function createAdminApi({ settings, requestTimeoutMs = 30_000, telemetry 
         telemetry?.emit({ kind: 'call-done', peer: 'supabase', call: 'users', durationMs: performance.now() - startedAt, sentBytes: 0, receivedBytes, isAnswered: fault === null });
       }
     };
-    const api = new GoTrueAdminApi({ url, headers: { apikey: key, authorization: `Bearer ${key}` }, fetch: fetchOnce });
+    // 0.2 s to import: no start waits for it.
+    const { GoTrueAdminApi: Api } = await import('@supabase/supabase-js');
+    const api = new Api({ url, headers: { apikey: key, authorization: `Bearer ${key}` }, fetch: fetchOnce });
     const noted = (): AppError | null => fault;
     try {
       const result = await work(api);

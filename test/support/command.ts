@@ -11,6 +11,8 @@ export interface Ended {
 export interface Command {
   readonly pid: number;
   kill(signal: NodeJS.Signals): void;
+  /** What it has written to standard output so far. */
+  stdout(): string;
   readonly ended: Promise<Ended>;
 }
 
@@ -28,7 +30,7 @@ export function startCommand(args: readonly string[], env: Readonly<Record<strin
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
-  return { pid: child.pid ?? 0, kill: (signal) => void child.kill(signal), ended };
+  return { pid: child.pid ?? 0, kill: (signal) => void child.kill(signal), stdout: () => stdout, ended };
 }
 
 /** Runs it to its end. */

@@ -1,0 +1,28 @@
+import { toAppError } from '../../errors.js';
+import { isKeyOf } from '../../flow/keys.js';
+import { sampleKeys } from '../../journal/keySample.js';
+import { createVault } from '../../secrets.js';
+import { defineCheck, fail, failOf, ok } from '../check.js';
+
+/** The oldest and the newest so many: a key that was changed once shows in one of both. */
+const EACH = 5;
+
+/** The master key opens the users' stored keys, and they are what they should be. */
+export const storedKeysCheck = defineCheck({
+  name: 'master key',
+  needs: ['migrations'],
+  settings: ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY'],
+  async examine({ journal }, { WALLET_ENCRYPTION_KEY }) {
+    const vault = createVault(WALLET_ENCRYPTION_KEY);
+    const keys = await sampleKeys(journal(), EACH);
+    for (const { accountId, encryptedPrivateKey, publicKey } of keys) {
+      try {
+        if (!isKeyOf(vault.open(encryptedPrivateKey, publicKey), publicKey)) return fail(`the key of account ${accountId} is not that of its public key`, 'restore table wallet_sync.account from a backup: the row was changed');
+      } catch (thrown) {
+        const { kind, message, mend } = toAppError(thrown);
+        return failOf(toAppError({ message: `account ${accountId}: ${message}` }), mend ?? (kind === 'data' ? 'restore table wallet_sync.account from a backup: the row was changed' : 'set WALLET_ENCRYPTION_KEY to the key it was encrypted with'));
+      }
+    }
+    return ok(keys.length === 0 ? `${vault.keyId}; no key is stored yet` : `${vault.keyId} opens the ${keys.length} stored keys that were tried`);
+  },
+});
