@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { lowWaterMark } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
-import { readMetrics, type JournalMetrics } from '../journal/metrics.js';
+import { readBrisk, readLarge } from '../journal/metrics.js';
 import { packagePath } from '../packagePath.js';
 import { within } from '../waiting.js';
 import { createEventMetrics } from './eventMetrics.js';
-import { createJournalMetrics } from './journalMetrics.js';
+import { createJournalMetrics, type JournalMetrics } from './journalMetrics.js';
 import { createProcessMetrics } from './processMetrics.js';
 import { startProcessSampler, type ProcessSample } from './processSample.js';
 import { createSharedRead } from './sharedRead.js';
@@ -27,11 +27,11 @@ export interface Metrics {
 }
 
 export interface MetricsOptions {
-  /** How old an answer of the journal may be, in milliseconds. Default 2,000. */
+  /** How old an answer of the journal may be, in milliseconds. Default 2,000; 0: always read anew. */
   readonly readEveryMs?: number;
 }
 
-/** Counting takes at most a twentieth of one connection's time, however large the tables are. */
+/** Each of the two reads takes at most a twentieth of one connection's time, however large the tables are. */
 const TIMES_ITS_COST = 20;
 /** Who asks is not kept waiting longer by a database that is slow. */
 const ANSWER_MS = 5_000;
@@ -56,7 +56,10 @@ export function createMetrics(instance: Instance, options: MetricsOptions = {}):
   });
   const sampler = startProcessSampler();
   const watching = telemetry.events$.subscribe(note);
-  const read = createSharedRead(() => readMetrics(journal), { atLeastMs: options.readEveryMs ?? 2_000, timesItsCost: TIMES_ITS_COST });
+  const { readEveryMs = 2_000 } = options;
+  const shared = <T>(read: () => Promise<T>) => createSharedRead(read, { atLeastMs: readEveryMs, timesItsCost: readEveryMs === 0 ? 0 : TIMES_ITS_COST });
+  const [brisk, large] = [shared(() => readBrisk(journal)), shared(() => readLarge(journal))];
+  const read = async (): Promise<JournalMetrics> => ({ ...(await brisk()), ...(await large()) });
   const readInTime = async (): Promise<JournalMetrics | null> => {
     let answer: JournalMetrics | null = null;
     await within(ANSWER_MS, read().then((found) => (answer = found), () => undefined));
