@@ -1,9 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { COUNTER_NAMES } from '../journal/cycles.js';
-import type { JournalMetrics } from '../journal/metrics.js';
+import type { BriskMetrics, LargeMetrics } from '../journal/metrics.js';
 import { bounded, LABELS } from './labels.js';
 
 const FLOW = 100_000_000;
+
+export type JournalMetrics = BriskMetrics & LargeMetrics;
 
 export interface JournalMetricsOptions {
   /** The only addresses that become labels, by their names. */
@@ -57,7 +59,8 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
     up.set(read === null ? 0 : 1);
     if (read === null) return;
     for (const state of LABELS.user) users.set({ state }, read[state]);
-    for (const state of LABELS.account) accounts.set({ state }, read.accounts[state] ?? 0);
+    const inState: Readonly<Record<string, number>> = { ...read.openAccounts, free: read.free, assigned: read.assigned };
+    for (const state of LABELS.account) accounts.set({ state }, inState[state] ?? 0);
     slots.set({ state: 'free' }, read.slots_free);
     slots.set({ state: 'out of rotation' }, read.slots_out);
     slots.set({ state: 'busy' }, Math.max(0, read.slots - read.slots_free - read.slots_out));

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { lowWaterMark } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
-import { readMetrics, type JournalMetrics } from '../journal/metrics.js';
+import { readBrisk, readLarge, type LargeMetrics } from '../journal/metrics.js';
 import { packagePath } from '../packagePath.js';
 import { within } from '../waiting.js';
 import { createEventMetrics } from './eventMetrics.js';
-import { createJournalMetrics } from './journalMetrics.js';
+import { createJournalMetrics, type JournalMetrics } from './journalMetrics.js';
 import { createProcessMetrics } from './processMetrics.js';
 import { startProcessSampler, type ProcessSample } from './processSample.js';
 import { createSharedRead } from './sharedRead.js';
@@ -27,14 +27,14 @@ export interface Metrics {
 }
 
 export interface MetricsOptions {
-  /** How old an answer of the journal may be, in milliseconds. Default 2,000. */
+  /** How old an answer of the journal may be, in milliseconds. Default 2,000; 0: always read anew. */
   readonly readEveryMs?: number;
 }
 
-/** Counting takes at most a twentieth of one connection's time, however large the tables are. */
+/** Each of the two reads takes at most a twentieth of one connection's time, however large the tables are. */
 const TIMES_ITS_COST = 20;
-/** Who asks is not kept waiting longer by a database that is slow. */
-const ANSWER_MS = 5_000;
+/** Who asks is not kept waiting longer for either by a database that is slow; Prometheus gives up after 10 s. */
+const ANSWER_MS = 4_000;
 
 /** Every metric of an instance, in a registry of its own: those with labels are made here too, so that their names are known before their first value. */
 export function createInstruments(about: { readonly funders: readonly { readonly name: string; readonly address: string }[] } & Parameters<typeof createProcessMetrics>[1]) {
@@ -56,23 +56,27 @@ export function createMetrics(instance: Instance, options: MetricsOptions = {}):
   });
   const sampler = startProcessSampler();
   const watching = telemetry.events$.subscribe(note);
-  const read = createSharedRead(() => readMetrics(journal), { atLeastMs: options.readEveryMs ?? 2_000, timesItsCost: TIMES_ITS_COST });
-  const readInTime = async (): Promise<JournalMetrics | null> => {
-    let answer: JournalMetrics | null = null;
-    await within(ANSWER_MS, read().then((found) => (answer = found), () => undefined));
-    return answer;
+  const { readEveryMs = 2_000 } = options;
+  const shared = <T>(read: () => Promise<T>) => createSharedRead(read, { atLeastMs: readEveryMs, timesItsCost: readEveryMs === 0 ? 0 : TIMES_ITS_COST });
+  const [brisk, large] = [shared(() => readBrisk(journal)), shared(() => readLarge(journal))];
+  let counted: LargeMetrics | null = null;
+  const read = async (): Promise<JournalMetrics | null> => {
+    const fresh = await inTime(brisk());
+    if (fresh === null) return null;
+    // Where counting takes too long, the last count is better than hiding who waits.
+    counted = (await inTime(large())) ?? counted;
+    return counted === null ? null : { ...fresh, ...counted };
   };
   const waitingCalls = (): Record<string, number> => Object.fromEntries(Object.entries(node.calls()).map(([kind, { waiting }]) => [kind, waiting]));
 
   return {
     async text() {
-      const found = await readInTime();
-      setJournal(found);
+      setJournal(await read());
       setProcess({ sample: sampler.sample(), journal: journal.load(), sources: statistics.sources, accessNode: statistics.accessNode, waitingCalls: waitingCalls() });
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
     async resources() {
-      const found = await readInTime();
+      const found = await read();
       const { rssBytes, heapBytes, cpuRatio, lagMs, uptimeSeconds } = sampler.sample();
       const pool = journal.load();
       return {
@@ -86,6 +90,13 @@ export function createMetrics(instance: Instance, options: MetricsOptions = {}):
       sampler.stop();
     },
   };
+}
+
+/** Null where it fails, or takes longer than who asks can wait. */
+async function inTime<T>(work: Promise<T>): Promise<T | null> {
+  let answer: T | null = null;
+  await within(ANSWER_MS, work.then((found) => (answer = found), () => undefined));
+  return answer;
 }
 
 function readVersion(): string {

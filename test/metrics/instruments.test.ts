@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JournalMetrics } from '../../src/journal/metrics.js';
+import type { JournalMetrics } from '../../src/metrics/journalMetrics.js';
 import { createInstruments } from '../../src/metrics/metrics.js';
 import { COUNTER_NAMES } from '../../src/journal/cycles.js';
 import { LABELS } from '../../src/metrics/labels.js';
@@ -11,9 +11,9 @@ const make = () =>
   createInstruments({ funders: [FUNDER], version: '0.1.0', network: 'emulator', startedAtSeconds: 1, sweepIntervalSeconds: 300, poolSize: 25, lowWaterFlow: 5.07 });
 
 const journal: JournalMetrics = {
-  wallets: 12, unfilled: 2, half_filled: 0, ready: 10, waiting: 2, oldest_waiting_s: 3.5, held: 0, corrupted: 1, orphaned: 4, apart: 0, free: 7, assigned: 10,
+  ready: 10, waiting: 2, oldest_waiting_s: 3.5, held: 0, corrupted: 1, orphaned: 4, apart: 0, free: 7, assigned: 10,
   slots: 9, slots_free: 6, slots_out: 1, unsealed: 2, oldest_unsealed_s: 4, instances: 2, paused: false, sweep_ended_at: 1_700_000_000, connections: 5, size_bytes: 1_000,
-  accounts: { free: 7, assigned: 10, set_aside: 1 },
+  openAccounts: { set_aside: 1 },
   transactions: [{ kind: 'create', state: 'sealed', transactions: 3 }, { kind: 'fund', state: 'given_up', transactions: 1 }],
   cycles: { cycles: 2, flow_spent: 150_000_000, ...(Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, i + 1])) as Record<(typeof COUNTER_NAMES)[number], number>) },
   balances: [{ address: FUNDER.address, balance: '1234000000', seen_at: 1_700_000_001 }, { address: '0x00000000000000bb', balance: '1', seen_at: 1 }],
@@ -85,7 +85,7 @@ describe('the metrics', () => {
   it('have labels of closed lists: no user, address or foreign text makes a series', async () => {
     const { registry, note, setJournal } = make();
     STRANGE.forEach(note);
-    setJournal({ ...journal, accounts: { ...journal.accounts, [FOREIGN]: 1 }, transactions: [{ kind: FOREIGN, state: FOREIGN, transactions: 1 }] });
+    setJournal({ ...journal, openAccounts: { ...journal.openAccounts, [FOREIGN]: 1 }, transactions: [{ kind: FOREIGN, state: FOREIGN, transactions: 1 }] });
     const text = await registry.metrics();
     for (const piece of ['f47ac10b', '0x', 'evil', 'bb']) expect(text).not.toContain(piece);
     const allowed = new Set<string>([...Object.values(LABELS).flat(), 'other', 'none', 'yes', 'no', 'access_node', 'supabase', 'busy', 'out of rotation', 'free', 'funder-1', 'emulator', '0.1.0']);
