@@ -7,7 +7,7 @@ const HEIGHT = 36;
 /**
  * @param {HTMLElement} root
  * @param {{ name: string, color: string, format: (value: number | null | undefined) => string }} options
- * @returns {{ set: (times: number[], values: (number | null | undefined)[], now?: number) => void }} times in seconds since 1970; `now` where something newer than the last value is known
+ * @returns {{ set: (times: number[], values: (number | null | undefined)[], now?: number | null) => void }} times in seconds since 1970; `now` where something newer than the last value is known
  */
 export function createSpark(root, { name, color, format }) {
   const value = h('b', {}, '–');

@@ -119,7 +119,7 @@ export interface History {
 
 export interface Resources {
   readonly process: { readonly rss_bytes: number; readonly heap_bytes: number; readonly cpu_ratio: number; readonly event_loop_lag_ms: number; readonly uptime_s: number };
-  readonly database: { readonly connections: number; readonly size_bytes: number; readonly pool_total: number; readonly pool_idle: number; readonly pool_waiting: number };
+  readonly database: { readonly connections: number | null; readonly size_bytes: number | null; readonly pool_total: number; readonly pool_idle: number; readonly pool_waiting: number };
 }
 
 export interface SignUpEvent {
