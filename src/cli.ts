@@ -113,8 +113,8 @@ program
   .addHelpText(
     'after',
     `
-Read page by page, so any number of entries may follow. With --json each is a line
-of its own.`,
+Read page by page, so any number of entries may follow. With --json each is a
+line of its own.`,
   )
   .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
 program
