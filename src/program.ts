@@ -137,8 +137,8 @@ for that one, and its keys count.`,
     .addHelpText(
       'after',
       `
-Needs DATABASE_URL alone, and HTTP_TOKEN for an instance that has one. An instance
-on another host must answer there (HTTP_HOST). Pretty on a terminal, else NDJSON.`,
+Needs DATABASE_URL alone, and HTTP_TOKEN for an instance that has one. An
+instance on another host must answer there (HTTP_HOST). Pretty on a terminal, else NDJSON.`,
     )
     .action(async (options: { follow: boolean; user?: string; level: string; instance?: string; limit: string }) =>
       (await import('./commands/logs.js')).runLogs({ ...options, user: options.user, instance: options.instance, json: isJson() }),
@@ -154,8 +154,8 @@ on another host must answer there (HTTP_HOST). Pretty on a terminal, else NDJSON
     .addHelpText(
       'after',
       `
-Read page by page, so any number of entries may follow. With --json each is a line
-of its own.`,
+Read page by page, so any number of entries may follow. With --json each is a
+line of its own.`,
     )
     .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
   program
