@@ -50,8 +50,8 @@ export function createProgram(): Command {
       `
 ✓ is as it should be, ! should be looked at, ✗ is wrong, – was not looked at,
 because what it rests on is wrong. Nothing is sent and nothing changed, but for
-a NOTIFY and a row that prove LISTEN and Realtime. Exit status 1 where something
-is wrong.`,
+a NOTIFY and a row that prove LISTEN and Realtime, and the audit log's entries
+of the keys that were tried. Exit status 1 where something is wrong.`,
     )
     .action(async () => (await import('./commands/doctor.js')).runDoctor({ json: isJson() }));
   const orphans = program
@@ -138,7 +138,8 @@ for that one, and its keys count.`,
       'after',
       `
 Needs DATABASE_URL alone, and HTTP_TOKEN for an instance that has one. An
-instance on another host must answer there (HTTP_HOST). Pretty on a terminal, else NDJSON.`,
+instance on another host must answer there (HTTP_HOST). Pretty on a terminal,
+NDJSON elsewhere.`,
     )
     .action(async (options: { follow: boolean; user?: string; level: string; instance?: string; limit: string }) =>
       (await import('./commands/logs.js')).runLogs({ ...options, user: options.user, instance: options.instance, json: isJson() }),

@@ -7,7 +7,7 @@ import { packagePath } from '../src/packagePath.js';
 import { SETTING_NAMES } from '../src/settings.js';
 
 /** Variables that are read elsewhere than in the settings' schema, and those of the HTTP server's. */
-const OTHERS = ['NODE_ENV', 'FUNDER_KEY_FUNDER_1', 'MIGRATE_DATABASE_URL', 'HTTP_HOST', 'HTTP_PORT', 'HTTP_TOKEN'];
+const OTHERS = ['NODE_ENV', 'FUNDER_KEY_FUNDER_1', 'MIGRATE_DATABASE_URL'];
 const KNOWN = new Set([...SETTING_NAMES, ...OTHERS]);
 const read = (...parts: string[]): string => readFileSync(packagePath(...parts), 'utf8');
 const manifest = z.object({ engines: z.object({ node: z.string() }), files: z.array(z.string()), bin: z.record(z.string(), z.string()) }).parse(JSON.parse(read('package.json')));

@@ -24,18 +24,20 @@ export async function answerControl(c: Context<RouteEnv>, { journal, instance }:
     throw new AppError('usage', 'is not JSON', { where: 'body', mend: 'send {"command": …}' });
   });
   const command = readInput(asked, body, 'body');
-  const done = await obey(journal, command);
-  instance.log.info({ command: command.command, ...('auth_id' in command ? { authId: command.auth_id } : {}), remote: addressOf(c) }, 'control asked over http');
+  const remote = addressOf(c);
+  const done = await obey(journal, command, `http ${remote}`);
+  instance.log.info({ command: command.command, ...('auth_id' in command ? { authId: command.auth_id } : {}), remote }, 'control asked over http');
   return c.json({ done: true, ...command, ...done });
 }
 
-async function obey(journal: Journal, command: Asked): Promise<object> {
+/** `by`: who asks, for the audit log. */
+async function obey(journal: Journal, command: Asked, by: string): Promise<object> {
   if (command.command !== 'retry') {
     const { auth_id: id } = { auth_id: undefined, ...command };
-    await askControl(journal, { name: command.command, ...(id === undefined ? {} : { authId: id }) });
+    await askControl(journal, { name: command.command, ...(id === undefined ? {} : { authId: id }) }, by);
     return {};
   }
-  const retried = command.auth_id === undefined ? await retryAllFailed(journal) : await retryUser(journal, command.auth_id);
+  const retried = command.auth_id === undefined ? await retryAllFailed(journal, by) : await retryUser(journal, command.auth_id, by);
   if (retried === null) throw new AppError('data', `there is no user ${command.auth_id ?? ''}`, { where: 'public.wallet', mend: 'see `wallet-sync status --failed`' });
   await sayChanged(journal);
   return retried;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createVault } from '../../src/secrets.js';
 import { runCommand } from '../support/command.js';
@@ -27,13 +28,13 @@ async function secrets(): Promise<Map<string, string>> {
   const env = world.stack.env();
   const vault = createVault(Buffer.from(env['WALLET_ENCRYPTION_KEY']!, 'base64'));
   const accounts = await sql<{ id: string; public_key: string; private_key: string }>('select id, public_key, private_key from wallet_sync.account');
-  const flowJson = JSON.parse(readFileSync(env['FLOW_JSON']!, 'utf8')) as { accounts: Record<string, { key: string | { privateKey?: string } }> };
+  const funders = ['funder-1', 'funder-2'].map((name): [string, string] => [`the key of ${name}`, readFileSync(join(dirname(env['FLOW_JSON']!), 'keys', `${name}.pkey`), 'utf8').trim()]);
   return new Map([
     ...accounts.flatMap((account): [string, string][] =>
       // One that was made here to fail has no key that opens.
       account.private_key.includes('no key') ? [] : [[`the private key of account ${account.id}`, vault.open(account.private_key, account.public_key)]],
     ),
-    ...Object.entries(flowJson.accounts).map(([name, { key }]): [string, string] => [`the key of ${name}`, typeof key === 'string' ? key : (key.privateKey ?? '')]),
+    ...funders,
     ['the master key', env['WALLET_ENCRYPTION_KEY']!],
     ['the master key in hex', Buffer.from(env['WALLET_ENCRYPTION_KEY']!, 'base64').toString('hex')],
     ['the service role key', env['SUPABASE_SERVICE_ROLE_KEY']!],

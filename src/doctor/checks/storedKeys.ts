@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { toAppError } from '../../errors.js';
 import { isKeyOf } from '../../flow/keys.js';
+import { createAuditedVault } from '../../handlers/auditedVault.js';
 import { sampleKeys } from '../../journal/keySample.js';
-import { createVault } from '../../secrets.js';
 import { defineCheck, fail, failOf, ok } from '../check.js';
 
 /** The oldest and the newest so many: a key that was changed once shows in one of both. */
@@ -13,11 +14,12 @@ export const storedKeysCheck = defineCheck({
   needs: ['migrations'],
   settings: ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY'],
   async examine({ journal }, { WALLET_ENCRYPTION_KEY }) {
-    const vault = createVault(WALLET_ENCRYPTION_KEY);
+    const vault = createAuditedVault({ masterKey: WALLET_ENCRYPTION_KEY, journal: journal(), instanceId: randomUUID() });
     const keys = await sampleKeys(journal(), EACH);
+    const opener = await vault.openFor({ why: 'doctor tries the master key', accountIds: keys.map(({ accountId }) => accountId) });
     for (const { accountId, encryptedPrivateKey, publicKey } of keys) {
       try {
-        if (!isKeyOf(vault.open(encryptedPrivateKey, publicKey), publicKey)) return fail(`the key of account ${accountId} is not that of its public key`, 'restore table wallet_sync.account from a backup: the row was changed');
+        if (!isKeyOf(opener.open(encryptedPrivateKey, publicKey), publicKey)) return fail(`the key of account ${accountId} is not that of its public key`, 'restore table wallet_sync.account from a backup: the row was changed');
       } catch (thrown) {
         const { kind, message, mend } = toAppError(thrown);
         return failOf(toAppError({ message: `account ${accountId}: ${message}` }), mend ?? (kind === 'data' ? 'restore table wallet_sync.account from a backup: the row was changed' : 'set WALLET_ENCRYPTION_KEY to the key it was encrypted with'));
