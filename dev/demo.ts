@@ -106,7 +106,8 @@ async function showSignUps(stack: Stack, daemon: Daemon, options: DemoOptions, f
   process.stdout.write(`${options.json ? JSON.stringify(summary) : JSON.stringify(summary, null, 2)}\n`);
   if (summary.ready !== summary.users || summary.duplicates > 0) process.exitCode = 1;
   if (options.exit) return;
-  say(`\nEverything runs until Ctrl-C.\n  database  ${stack.env()['DATABASE_URL'] ?? ''}\n  sign-ups  psql '${stack.postgres.url('supabase_auth_admin')}' -c "insert into auth.users (id, email) values (gen_random_uuid(), 'me@example.com')"\n  a sweep   psql … -c "notify wallet_sync_control, 'resync'"`);
+  const { url } = await daemon.logged((line) => line.msg === 'http listening');
+  say(`\nEverything runs until Ctrl-C.\n  dashboard ${String(url)}\n  database  ${stack.env()['DATABASE_URL'] ?? ''}\n  sign-ups  psql '${stack.postgres.url('supabase_auth_admin')}' -c "insert into auth.users (id, email) values (gen_random_uuid(), 'me@example.com')"\n  a sweep   psql … -c "notify wallet_sync_control, 'resync'"`);
   await daemon.ended;
 }
 
