@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppError } from './errors.js';
@@ -22,4 +22,9 @@ const root = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
 /** An absolute path inside the installed package. */
 export function packagePath(...parts: string[]): string {
   return join(root, ...parts);
+}
+
+/** This version's number. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string }).version;
 }

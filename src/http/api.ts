@@ -7,7 +7,7 @@ import { cycleToJson } from './cycleJson.js';
 import type { HttpDeps, RouteEnv } from './deps.js';
 import { reportErrors, reportFunders } from './reports.js';
 import type { ServiceReader } from './service.js';
-import { createSharedRead } from './sharedRead.js';
+import { createSharedRead } from '../sharedRead.js';
 
 const whole = (fallback: number, max: number) => z.coerce.number(`must be a whole number from 1 to ${max}`).int().min(1).max(max).default(fallback);
 const cyclesQuery = z.object({ limit: whole(50, 500) });

@@ -4,7 +4,7 @@ import { toAppError } from '../errors.js';
 import { checkSchema } from '../journal/migrate.js';
 import { queryOne } from '../journal/pool.js';
 import type { HttpDeps, RouteEnv } from './deps.js';
-import { createSharedRead } from './sharedRead.js';
+import { createSharedRead } from '../sharedRead.js';
 
 /** A database that doesn't answer within this is out of reach. */
 const DATABASE_MS = 3_000;

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isPaused } from '../journal/control.js';
 import { readStatus, type StatusReport } from '../journal/report.js';
-import { packagePath } from '../packagePath.js';
+import { packageVersion } from '../packagePath.js';
 import type { HttpDeps } from './deps.js';
-import { createSharedRead, type SharedRead } from './sharedRead.js';
+import { createSharedRead, type SharedRead } from '../sharedRead.js';
 
 export interface ServiceStatus {
   readonly service: {
@@ -29,7 +28,7 @@ export interface ServiceReader {
 
 /** The status of a million users takes half a second to count; whether it is paused is one row, and always new. */
 export function createServiceReader({ instance, journal }: HttpDeps): ServiceReader {
-  const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string };
+  const version = packageVersion();
   const startedAt = new Date(Date.now() - process.uptime() * 1_000).toISOString();
   const status: SharedRead<StatusReport> = createSharedRead(() => readStatus(journal), 500);
   const paused = createSharedRead(() => isPaused(journal), 200);

@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { lowWaterMark } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
 import { readBrisk, readLarge, type LargeMetrics } from '../journal/metrics.js';
-import { packagePath } from '../packagePath.js';
+import { packageVersion } from '../packagePath.js';
+import { createSharedRead } from '../sharedRead.js';
 import { within } from '../waiting.js';
 import { createEventMetrics } from './eventMetrics.js';
 import { createJournalMetrics, type JournalMetrics } from './journalMetrics.js';
 import { createProcessMetrics } from './processMetrics.js';
 import { startProcessSampler, type ProcessSample } from './processSample.js';
-import { createSharedRead } from './sharedRead.js';
 
 /** What process and database use now; null where the database did not say. */
 export interface Resources {
@@ -31,8 +30,6 @@ export interface MetricsOptions {
   readonly readEveryMs?: number;
 }
 
-/** Each of the two reads takes at most a twentieth of one connection's time, however large the tables are. */
-const TIMES_ITS_COST = 20;
 /** Who asks is not kept waiting longer for either by a database that is slow; Prometheus gives up after 10 s. */
 const ANSWER_MS = 4_000;
 
@@ -47,7 +44,7 @@ export function createMetrics(instance: Instance, options: MetricsOptions = {}):
   const { settings, journal, node, network, statistics, telemetry } = instance;
   const { registry, note, setJournal, setProcess } = createInstruments({
     funders: network.funders,
-    version: readVersion(),
+    version: packageVersion(),
     network: network.name,
     startedAtSeconds: Date.now() / 1_000 - process.uptime(),
     sweepIntervalSeconds: settings.SYNC_INTERVAL,
@@ -57,14 +54,13 @@ export function createMetrics(instance: Instance, options: MetricsOptions = {}):
   const sampler = startProcessSampler();
   const watching = telemetry.events$.subscribe(note);
   const { readEveryMs = 2_000 } = options;
-  const shared = <T>(read: () => Promise<T>) => createSharedRead(read, { atLeastMs: readEveryMs, timesItsCost: readEveryMs === 0 ? 0 : TIMES_ITS_COST });
-  const [brisk, large] = [shared(() => readBrisk(journal)), shared(() => readLarge(journal))];
+  const [brisk, large] = [createSharedRead(() => readBrisk(journal), readEveryMs), createSharedRead(() => readLarge(journal), readEveryMs)];
   let counted: LargeMetrics | null = null;
   const read = async (): Promise<JournalMetrics | null> => {
-    const fresh = await inTime(brisk());
+    const fresh = await inTime(brisk.read());
     if (fresh === null) return null;
     // Where counting takes too long, the last count is better than hiding who waits.
-    counted = (await inTime(large())) ?? counted;
+    counted = (await inTime(large.read())) ?? counted;
     return counted === null ? null : { ...fresh, ...counted };
   };
   const waitingCalls = (): Record<string, number> => Object.fromEntries(Object.entries(node.calls()).map(([kind, { waiting }]) => [kind, waiting]));
@@ -97,9 +93,4 @@ async function inTime<T>(work: Promise<T>): Promise<T | null> {
   let answer: T | null = null;
   await within(ANSWER_MS, work.then((found) => (answer = found), () => undefined));
   return answer;
-}
-
-function readVersion(): string {
-  const found: unknown = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
-  return typeof found === 'object' && found !== null && 'version' in found && typeof found.version === 'string' ? found.version : 'unknown';
 }

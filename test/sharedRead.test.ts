@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createSharedRead } from '../../src/http/sharedRead.js';
+import { createSharedRead } from '../src/sharedRead.js';
 
 function world(takesMs: number) {
   let now = 0;
@@ -49,11 +49,26 @@ describe('a shared read', () => {
     expect(await shared.read()).toBe(2);
   });
 
-  it('that fails is not kept', async () => {
-    let fails = true;
-    const shared = createSharedRead(() => (fails ? Promise.reject(new Error('broken')) : Promise.resolve(7)), 1_000, () => 0);
-    await expect(shared.read()).rejects.toThrow('broken');
-    fails = false;
-    expect(await shared.read()).toBe(7);
+  it('that failed is asked for again when an answer would not be fresh any more, however long the failure took', async () => {
+    let [now, reads] = [0, 0];
+    const shared = createSharedRead(
+      () => {
+        now += 30_000;
+        return Promise.reject(new Error(`failure ${(reads += 1)}`));
+      },
+      1_000,
+      () => now,
+    );
+    await expect(shared.read()).rejects.toThrow('failure 1');
+    await expect(shared.read()).rejects.toThrow('failure 1');
+    now += 1_000;
+    await expect(shared.read()).rejects.toThrow('failure 2');
+  });
+
+  it('of 0 ms is shared by those who ask at once alone', async () => {
+    let reads = 0;
+    const shared = createSharedRead(() => Promise.resolve((reads += 1)), 0, () => 0);
+    expect(await Promise.all([shared.read(), shared.read()])).toEqual([1, 1]);
+    expect(await shared.read()).toBe(2);
   });
 });
