@@ -10,7 +10,8 @@ const failures = read('docs', 'failures.md');
 /** A heading's anchor, as GitHub makes it. */
 const anchorsOf = (text: string): string[] => [...text.matchAll(/^#{2,3} (.+)$/gm)].map(([, title]) => title!.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'));
 const KINDS = [...(/export type ErrorKind =([^;]+);/.exec(read('src', 'errors.ts'))?.[1] ?? '').matchAll(/'([a-z-]+)'/g)].map(([, kind]) => kind!);
-const ALERTS = ['users-waiting', 'no-instance', 'funder-low', 'sweep-late', 'sources-mute', 'transactions-given-up', 'corrupted-users', 'event-loop-lag', 'access-node-down', 'connection-pool'];
+/** The runbook sections that the alert rules name. */
+const ALERTS = [...read('deploy', 'prometheus', 'alerts.yml').matchAll(/runbook: docs\/operations\.md#(\S+)/g)].map(([, anchor]) => anchor!);
 
 describe('docs/operations.md', () => {
   it.each(ALERTS)('has a section for the alert %s', (alert) => {
