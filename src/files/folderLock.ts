@@ -29,7 +29,12 @@ export async function lockFolder(folder: string, staleMs: number, onLost: (reaso
       },
     };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return null;
+    if (isTaken(error as NodeJS.ErrnoException)) return null;
     throw error;
   }
+}
+
+/** Held by another, or taken from us while we took it: of two who find a dead process's lock, one removes what the other has just made. */
+function isTaken({ code, path, syscall }: NodeJS.ErrnoException): boolean {
+  return code === 'ELOCKED' || (code === 'ENOENT' && syscall !== 'mkdir' && path?.endsWith('.lock') === true);
 }

@@ -293,7 +293,8 @@ describe('funders list', () => {
 });
 
 describe('funders add-keys, beyond the expiry of its transaction', () => {
-  const EXPIRY = 20;
+  // In blocks of 100 ms: a loaded machine takes seconds from the reference block to the broadcast.
+  const EXPIRY = 50;
   let short: DaemonWorld;
   let settings: Record<string, string>;
   beforeAll(async () => {
