@@ -122,7 +122,7 @@ create index if not exists transaction_given_up on wallet_sync.transaction (sett
 
 -- A signed transaction never changes, and its end is final, but for one that was given up and sealed after all.
 create or replace function wallet_sync.guard_transaction() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if old.state <> new.state and not (old.state::text || '>' || new.state::text = any (array[
     'live>sealed', 'live>failed', 'live>given_up', 'given_up>sealed'
@@ -153,7 +153,7 @@ create unique index if not exists member_one_live_per_account on wallet_sync.mem
 -- A funding rests on a balance that no later deposit has made untrue: the account's row is locked, and a balance read below
 -- the height of its last deposit is refused.
 create or replace function wallet_sync.guard_member() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   is_funding boolean := (select t.kind = 'fund' from wallet_sync.transaction t where t.id = new.transaction_id);
   last_deposit bigint;
@@ -195,7 +195,7 @@ end
 $$;
 
 create or replace function wallet_sync.guard_account() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if old.state <> new.state then
     if not (old.state::text || '>' || new.state::text = any (array[

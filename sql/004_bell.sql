@@ -6,7 +6,7 @@ set local lock_timeout = '1s';
 -- after the shared lock is held, no instance can go to sleep without seeing this transaction's row, or us its sleep.
 -- NOTIFY in each commit would cost 63 % of the sign-up rate; a full queue raises at commit, where nothing can catch it.
 create or replace function wallet_sync.ring(auth_id uuid) returns void
-language plpgsql security definer set search_path = '' set lock_timeout = '10ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms' as $$
 declare
   must_ring boolean := current_setting('transaction_isolation') <> 'read committed';
 begin
@@ -24,10 +24,11 @@ $$;
 
 -- The advisory lock between the sign-ups (shared) and an instance that goes to sleep (exclusive). Both only try.
 create or replace function wallet_sync.bell_lock() returns bigint
-language sql immutable parallel safe set search_path = '' as $$ select 7420031551001 $$;
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$ select 7420031551001 $$;
 
 -- Who is given a wallet: soft-deleted users never, the others as the policy says. It has no settings of its own, so that it is
--- inlined where it is called; what it names is in pg_catalog, which every search_path begins with.
+-- inlined where it is called. Every function here that is not inlined has its search_path: pg_temp stands last in it, because where it is not
+-- named it comes first for types, and a caller's pg_temp.text would run his code with the owner's rights.
 create or replace function wallet_sync.meets_policy(
   provision text, email_confirmed_at timestamptz, phone_confirmed_at timestamptz, is_anonymous boolean, deleted_at timestamptz
 ) returns boolean
@@ -41,7 +42,7 @@ $$;
 
 -- What the instances have agreed on, as far as a sign-up needs it. gives: the sign-up itself takes an account.
 create or replace function wallet_sync.read_policy(out provision text, out gives boolean, out low_water integer)
-language plpgsql security definer set search_path = '' set lock_timeout = '5ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5ms' as $$
 begin
   select c.provision, c.assign = 'trigger' and not c.paused, c.low_water into provision, gives, low_water from wallet_sync.control c;
 end
@@ -52,7 +53,7 @@ $$;
 -- changed are an error, at the latest at commit, where nothing can catch it.
 -- A connection keeps its plans: made while the tables are small, they must not read them whole when they are large.
 create or replace function wallet_sync.greet(user_id uuid, gives boolean, low_water integer) returns void
-language plpgsql security definer set search_path = '' set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
 begin
   if gives and current_setting('transaction_isolation') = 'read committed' then
     begin
@@ -75,7 +76,7 @@ $$;
 -- Its blocks wait for a lock at most 5 ms (policy), 40 (row), 10 (account) and 10 (bell); those of on_user_change 5, 10, 10 and 10.
 -- A sign-up that is confirmed at once calls both: 100 ms together.
 create or replace function wallet_sync.on_sign_up() returns trigger
-language plpgsql security definer set search_path = '' set lock_timeout = '40ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '40ms' as $$
 declare
   provision text;
   gives boolean := false;
@@ -106,7 +107,7 @@ $$;
 -- A user who meets the policy now, as by a confirmation, gets the row that he lacks and is served as in a sign-up, and so is one who
 -- waits still.
 create or replace function wallet_sync.on_user_change() returns trigger
-language plpgsql security definer set search_path = '' set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
 declare
   provision text;
   gives boolean := false;

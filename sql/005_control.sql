@@ -35,19 +35,19 @@ create table if not exists wallet_sync.resync_request (
 create index if not exists resync_request_open on wallet_sync.resync_request (id) where taken_at is null;
 
 create or replace function wallet_sync.resync() returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into wallet_sync.resync_request (auth_id) values (null);
   select pg_notify('wallet_sync_changed', '');
 $$;
 
 create or replace function wallet_sync.resync(auth_id uuid) returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into wallet_sync.resync_request (auth_id) values (resync.auth_id);
   select pg_notify('wallet_sync_changed', '');
 $$;
 
 create or replace function wallet_sync.set_paused(paused boolean) returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   update wallet_sync.control c set paused = set_paused.paused, changed_at = clock_timestamp() where c.paused <> set_paused.paused;
   select pg_notify('wallet_sync_changed', '');
 $$;
@@ -55,7 +55,7 @@ $$;
 -- Records a raw NOTIFY wallet_sync_control. Every instance hears it and calls this; one resync within 4 s of the same
 -- sender's same command is the same one (instances hear it within moments; a repeat is passed on after 5 s). pause and resume need no such care: the last one heard is the last one sent.
 create or replace function wallet_sync.record_control(command text, auth_id uuid, sender integer) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if command in ('pause', 'resume') then
     perform wallet_sync.set_paused(command = 'pause');

@@ -11,7 +11,7 @@ create or replace view wallet_sync.provisioned_user as
 
 -- The same for one user. Sign-ups ask this function and not the view: they would keep a lock on it, for which migrate would wait.
 create or replace function wallet_sync.is_provisioned(auth_id uuid) returns boolean
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (
     select from auth.users u where u.id = is_provisioned.auth_id and wallet_sync.meets_policy(
@@ -25,7 +25,7 @@ $$;
 -- While paused it gives nothing, in whatever loop it is called. Without seqscan for the reason told at greet; without jit, because a table that has lost its index then looks costly enough.
 create or replace function wallet_sync.assign(max_users integer, via text, heard jsonb, only_user uuid default null)
 returns table (auth_id uuid, address text, account_id bigint)
-language plpgsql volatile set search_path = '' set enable_seqscan = off set jit = off as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 declare
   wallet record;
@@ -104,7 +104,7 @@ create or replace view wallet_sync.waiting with (security_invoker = true) as
 -- (3 x the median seal time, at least 20 s): a stuck transaction must not starve its users. Of the overdue ones only a batch (25)
 -- an instance is made again, or a chain that stands still would fill every slot.
 create or replace function wallet_sync.being_made(instance_lease interval) returns bigint
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select
     (select count(*) from wallet_sync.account a join wallet_sync.instance i on i.id = a.prepared_by
       where a.state = 'prepared' and i.stopped_at is null and i.seen_at > clock_timestamp() - instance_lease)
@@ -124,7 +124,7 @@ $$;
 -- quiet_ms: since the last account was given; null where none ever was.
 create or replace function wallet_sync.demand(pool_size integer, instance_lease interval)
 returns table (waiting bigint, free bigint, being_made bigint, demand bigint, quiet_ms double precision)
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select w, f, b, w + pool_size - f - b,
     (select extract(epoch from clock_timestamp() - max(a.assigned_at)) * 1000 from wallet_sync.account a)::double precision
   from (
@@ -137,7 +137,7 @@ $$;
 -- that may bypass it sees the rows; a plain role with SELECT reads none and gets no error.
 create or replace function wallet_sync.users_page(after uuid, page_size integer)
 returns table (id uuid, email text, created_at timestamptz)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select u.id, u.email::text, u.created_at from auth.users u
   where (after is null or u.id > after) and wallet_sync.meets_policy(
     (select c.provision from wallet_sync.control c), u.email_confirmed_at, u.phone_confirmed_at, u.is_anonymous, u.deleted_at)
@@ -147,7 +147,7 @@ $$;
 -- Fills a user's emptied row again from the home of record. A row that refuses (a constraint or trigger of the application's) is
 -- counted corrupted with the reason, and left alone. True where it was filled.
 create or replace function wallet_sync.restore_wallet(user_id uuid) returns boolean
-language plpgsql volatile set search_path = '' set lock_timeout = '1s' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
 begin
   update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
   from wallet_sync.account a
@@ -167,7 +167,7 @@ $$;
 
 -- All of them. Returns how many were filled; those found corrupted before are skipped.
 create or replace function wallet_sync.restore_wallets() returns bigint
-language sql volatile set search_path = '' as $$
+language sql volatile set search_path = pg_catalog, pg_temp as $$
   with emptied as materialized (
     select a.auth_id from wallet_sync.account a join public.wallet w on w.auth_id = a.auth_id
     where w.flow_address is null and w.flow_private_key is null and w.flow_public_key is null
@@ -179,7 +179,7 @@ $$;
 -- One user again from the start: a corruption found earlier is forgotten, the wallet row made if it is missing, and filled
 -- from the home of record if it was emptied.
 create or replace function wallet_sync.look_again(user_id uuid) returns void
-language sql volatile security definer set search_path = '' as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   delete from wallet_sync.user_state s where s.auth_id = user_id and s.state = 'corrupted';
   insert into public.wallet (auth_id)
   select u.id from wallet_sync.provisioned_user u

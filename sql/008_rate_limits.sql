@@ -51,7 +51,7 @@ create or replace function wallet_sync.exchange_rate_places(
   of_kind text, own_rate double precision, hold_ms double precision, lease_ms double precision, instance_id uuid, wanted integer, looks_again_ms double precision,
   ended_places integer[], ended_epochs integer[], ended_ago_ms double precision[],
   out places integer[], out epochs integer[], out wait_ms double precision
-) language plpgsql security definer set search_path = '' as $$
+) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   -- How long others' turns are waited for, and how long a rate is remembered that nobody repeats.
   turn constant double precision := 20;
@@ -136,7 +136,7 @@ $$;
 
 -- No call of the kind starts for so long, in any instance. A longer pause that is under way stays.
 create or replace function wallet_sync.pause_rate(of_kind text, for_ms double precision) returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into wallet_sync.rate_limit as l (kind, paused_until) values (of_kind, clock_timestamp() + make_interval(secs => for_ms / 1000))
   on conflict (kind) do update set paused_until = greatest(l.paused_until, excluded.paused_until);
 $$;

@@ -33,7 +33,7 @@ create sequence if not exists wallet_sync.wallet_slot_epoch;
 
 -- Who pays is signed too.
 create or replace function wallet_sync.guard_payer() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if (old.payer_address, old.payer_key_index) is distinct from (new.payer_address, new.payer_key_index) then
     raise exception 'transaction % is signed and never changes', old.id;
@@ -45,7 +45,7 @@ $$;
 -- What guard_member doesn't ask: a repair is one wallet's own transaction, and neither it nor a funding is for the wallet of a user
 -- who is gone. Beside that function and not in its place: 003 makes it anew each time, and between two files it would be the old one.
 create or replace function wallet_sync.guard_mended() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   kind text := (select t.kind from wallet_sync.transaction t where t.id = new.transaction_id);
 begin
@@ -91,7 +91,7 @@ $$;
 -- Removes the slots of wallets that nobody leases and that carry nothing. Who holds a row's lock is about to use it: it is passed over.
 -- The row is looked at a second time, once it is locked: in between it may have been leased, used and left with a live transaction.
 create or replace function wallet_sync.remove_idle_wallet_slots() returns bigint
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   idle record;
   removed bigint := 0;

@@ -24,7 +24,7 @@ create index if not exists cycle_open on wallet_sync.cycle (id) where ended_at i
 
 -- Two sets of counts by name, added.
 create or replace function wallet_sync.add_counts(counts jsonb, more jsonb) returns jsonb
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_object_agg(name, total), '{}') from (
     select c.key as name, sum(c.value::bigint) as total from (
       select * from jsonb_each_text(counts) union all select * from jsonb_each_text(more)) c
@@ -48,7 +48,7 @@ drop function if exists wallet_sync.add_missing_wallets(uuid, integer);
 -- Makes the wallet rows that some users lack (their sign-up could not), and fills those of users who have an account already from the
 -- home of record. Users that are gone, or not provisioned, get none. Returns how many were made.
 create or replace function wallet_sync.make_wallets(user_ids uuid[]) returns bigint
-language plpgsql volatile security definer set search_path = '' set lock_timeout = '1s' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
 declare
   made uuid[];
   user_id uuid;

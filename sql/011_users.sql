@@ -6,7 +6,7 @@ set local lock_timeout = '5s';
 -- takes ("after is null or …" reads all users for each page, 115 ms of 300,000), and doesn't lose the id of zeros.
 create or replace function wallet_sync.users_page(after uuid, page_size integer)
 returns table (id uuid, email text, created_at timestamptz)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select u.id, u.email::text, u.created_at from auth.users u
   where u.id >= coalesce(after, '00000000-0000-0000-0000-000000000000') and u.id is distinct from after and wallet_sync.meets_policy(
     (select c.provision from wallet_sync.control c), u.email_confirmed_at, u.phone_confirmed_at, u.is_anonymous, u.deleted_at)
@@ -16,7 +16,7 @@ $$;
 -- listed: the rows that the Auth server counts as its users, soft-deleted ones and those of any policy too: what its total is
 -- compared with. provisioned: who may have a wallet.
 create or replace function wallet_sync.count_users(out listed bigint, out provisioned bigint)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select
     count(*) filter (where u.instance_id = '00000000-0000-0000-0000-000000000000' and u.aud = 'authenticated'),
     count(*) filter (where wallet_sync.meets_policy(
@@ -44,7 +44,7 @@ insert into wallet_sync.orphan_guard default values on conflict do nothing;
 -- for each page (112 ms against 13 at 300,000).
 create or replace function wallet_sync.gone_users(after uuid, page_size integer)
 returns table (accounts bigint, last_id uuid, gone uuid[])
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with page as materialized (
     select a.auth_id from wallet_sync.account a
     where a.auth_id >= coalesce(after, '00000000-0000-0000-0000-000000000000') and a.auth_id is distinct from after
@@ -60,7 +60,7 @@ $$;
 
 -- Marks users as orphaned, but for those who are there after all. Returns how many were marked.
 create or replace function wallet_sync.mark_orphans(ids uuid[]) returns bigint
-language sql volatile security definer set search_path = '' as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   with marked as (
     insert into wallet_sync.user_state as s (auth_id, state, reason, solution)
     select a.auth_id, 'orphaned', 'the user was deleted from auth.users',
@@ -76,7 +76,7 @@ $$;
 
 -- Orphans who are back, as after a restored backup, are users like all others. Returns how many.
 create or replace function wallet_sync.unmark_orphans() returns bigint
-language sql volatile security definer set search_path = '' as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   with unmarked as (
     delete from wallet_sync.user_state s
     where s.state = 'orphaned' and exists (select from auth.users u where u.id = s.auth_id offset 0)
@@ -87,7 +87,7 @@ $$;
 
 -- Whether an account's user is gone: nothing is sent to its wallet.
 create or replace function wallet_sync.is_orphaned(account_id bigint) returns boolean
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from wallet_sync.account a join wallet_sync.user_state s on s.auth_id = a.auth_id
     where a.id = is_orphaned.account_id and s.state = 'orphaned')

@@ -32,7 +32,7 @@ create table if not exists wallet_sync.cycle_carried (
 insert into wallet_sync.cycle_carried default values on conflict do nothing;
 
 create or replace function wallet_sync.carry_cycles() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update wallet_sync.cycle_carried c set
     cycles = c.cycles + g.cycles, total_wallets = c.total_wallets + g.total_wallets, synced_wallets = c.synced_wallets + g.synced_wallets,
@@ -100,7 +100,7 @@ create table if not exists wallet_sync.history (
 -- with the tables sees them as they were before it, without users who came meanwhile.
 create or replace function wallet_sync.assign_and_tell(max_users integer, via text, heard jsonb, only_user uuid default null)
 returns table (auth_id uuid, address text, account_id bigint, delivered_by text, pool_hit boolean, waited_ms double precision)
-language plpgsql volatile set search_path = '' set enable_seqscan = off set jit = off as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 declare
   given bigint[] := array(select g.account_id from wallet_sync.assign(max_users, via, heard, only_user) g);

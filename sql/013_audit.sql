@@ -27,7 +27,7 @@ $$;
 
 -- Not even the owner changes an entry. Only forget_audit removes old ones, and says so in an entry of its own.
 create or replace function wallet_sync.guard_audit() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'DELETE' and current_setting('wallet_sync.forgetting', true) = 'on' then
     return null;
@@ -42,7 +42,7 @@ create or replace trigger guard_audit before update or delete or truncate on wal
 -- Who is at the other end of this connection; by: as he named himself. A command that came as a NOTIFY is told by who sent it, as long
 -- as he is connected.
 create or replace function wallet_sync.audit_actor(sender_pid integer default null) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select jsonb_strip_nulls(case
     when heard.pid is null then jsonb_build_object(
       'by', nullif(current_setting('wallet_sync.by', true), ''), 'role', session_user,
@@ -56,7 +56,7 @@ $$;
 
 -- Removes entries from before a time; to be called by the owner alone. Returns how many.
 create or replace function wallet_sync.forget_audit(before timestamptz) returns bigint
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   forgotten bigint;
 begin
@@ -73,7 +73,7 @@ $$;
 -- What the journal commits writes its entry itself, in the same transaction: so none can be missing. A sign-up inserts no account and
 -- changes no transaction: it meets none of these.
 create or replace function wallet_sync.audit_keys_made() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into wallet_sync.audit (instance, kind, account_id) select m.prepared_by, 'key-made', m.id from made m order by m.id;
   return null;
@@ -81,7 +81,7 @@ end
 $$;
 
 create or replace function wallet_sync.audit_transactions_signed() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into wallet_sync.audit (instance, kind, tx_id, detail)
   select s.instance, 'transaction-signed', s.id, jsonb_strip_nulls(jsonb_build_object(
@@ -92,7 +92,7 @@ end
 $$;
 
 create or replace function wallet_sync.audit_transactions_settled() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into wallet_sync.audit (instance, kind, tx_id, detail)
   select a.instance, 'transaction-' || replace(a.state::text, '_', '-'), a.id, jsonb_strip_nulls(jsonb_build_object(
@@ -107,7 +107,7 @@ end
 $$;
 
 create or replace function wallet_sync.audit_pause() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into wallet_sync.audit (kind, detail) values (case when new.paused then 'paused' else 'resumed' end, wallet_sync.audit_actor());
   return null;
@@ -115,7 +115,7 @@ end
 $$;
 
 create or replace function wallet_sync.audit_resync() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into wallet_sync.audit (kind, auth_id, detail) values ('resync-asked', new.auth_id, wallet_sync.audit_actor(new.sender_pid));
   return null;

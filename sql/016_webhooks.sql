@@ -37,21 +37,24 @@ create index if not exists webhook_settled on wallet_sync.webhook (settled_at) w
 -- more than a day ago is told no more. Where the database was restored, its transaction numbers begin again below the horizon.
 create or replace function wallet_sync.follow_ready(who text, max_wallets integer)
 returns table (auth_id uuid, address text, ready_at timestamptz)
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
+  stored xid8;
   began xid8;
-  ended xid8 := pg_snapshot_xmin(pg_current_snapshot());
+  ended xid8;
   given record;
   told integer := 0;
   last xid8;
 begin
-  select f.horizon into began from wallet_sync.ready_follower f where f.name = who for update skip locked;
+  select f.horizon into stored from wallet_sync.ready_follower f where f.name = who for update skip locked;
   if not found then
-    insert into wallet_sync.ready_follower (name, horizon) values (who, ended) on conflict do nothing;
+    insert into wallet_sync.ready_follower (name, horizon) values (who, pg_snapshot_xmin(pg_current_snapshot())) on conflict do nothing;
     return;
   end if;
-  began := least(began, ended);
+  -- Under the lock: a snapshot from before it could be older than the horizon that another instance has just kept.
+  ended := pg_snapshot_xmin(pg_current_snapshot());
+  began := least(stored, ended);
   for given in
     select a.id, a.auth_id, a.address, a.assigned_at, a.assigned_xid from wallet_sync.account a
     where a.assigned_xid >= began and a.assigned_xid < pg_snapshot_xmax(pg_current_snapshot())
@@ -71,7 +74,7 @@ begin
   if told = max_wallets then
     ended := least(ended, last);
   end if;
-  if ended <> began or told > 0 then
+  if ended <> stored or told > 0 then
     update wallet_sync.ready_follower f set horizon = ended where f.name = who;
     delete from wallet_sync.ready_told t where t.follower = who and t.xid < ended;
   end if;

@@ -86,13 +86,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a right that was taken away': { check: 'rights', sql: 'revoke execute on function wallet_sync.assign(integer, text, jsonb, uuid) from wallet_sync_service', found: /lacks execute on wallet_sync\.assign/, mend: /wallet-sync migrate/ },
   'a role that is none of ours': { check: 'rights', make: () => Promise.resolve({ DATABASE_URL: world.stack.postgres.url('supabase_auth_admin') }), found: /may not use schema wallet_sync/, mend: /wallet_sync_service/ },
   'a migration that is missing': { check: 'migrations', sql: "delete from wallet_sync.migration where name = '010_sweep.sql'", found: /lacks 010_sweep\.sql/, mend: /wallet-sync migrate/ },
-  'a function that was changed by hand': { check: 'migrations', state: 'warn', sql: "create or replace function wallet_sync.bell_lock() returns bigint language sql immutable parallel safe set search_path = '' as 'select 1::bigint'", found: /bell_lock/, mend: /wallet-sync migrate/ },
+  'a function that was changed by hand': { check: 'migrations', state: 'warn', sql: "create or replace function wallet_sync.bell_lock() returns bigint language sql immutable parallel safe set search_path = pg_catalog, pg_temp as 'select 1::bigint'", found: /bell_lock/, mend: /wallet-sync migrate/ },
   'a trigger that is disabled': { check: 'triggers', sql: 'alter table auth.users disable trigger zz_wallet_sync_sign_up', undo: 'alter table auth.users enable trigger zz_wallet_sync_sign_up', found: /sign_up is disabled/, mend: /enable trigger/ },
   'a trigger that was dropped': { check: 'triggers', sql: 'drop trigger zz_wallet_sync_user_change on auth.users', found: /user_change is not there/, mend: /wallet-sync migrate/ },
   'a trigger that lets errors through': {
     check: 'triggers',
     sql: "create or replace function wallet_sync.on_sign_up() returns trigger language plpgsql as 'begin insert into public.wallet (auth_id) values (new.id); return new; end'",
-    found: /on_sign_up does not run as its owner, has no empty search_path.*does not swallow errors/,
+    found: /on_sign_up does not run as its owner, finds what others have named.*does not swallow errors/,
     mend: /wallet-sync migrate/,
   },
   'a wallet that goes with its user': {

@@ -25,7 +25,7 @@ export async function installVirtualClock(database: Database): Promise<VirtualCl
   await asOwner('grant usage on schema simulated to public');
   await asOwner('create table simulated.clock (at timestamptz not null)');
   await asOwner("insert into simulated.clock values (to_timestamp($1::double precision / 1000))", [START]);
-  await asOwner("create function simulated.clock_timestamp() returns timestamptz language sql volatile security definer set search_path = '' as 'select at from simulated.clock'");
+  await asOwner("create function simulated.clock_timestamp() returns timestamptz language sql volatile security definer set search_path = pg_catalog, pg_temp as 'select at from simulated.clock'");
 
   // While the clock stands still it tells nobody what came first.
   await asOwner('alter table wallet_sync.transaction add column made bigint generated always as identity');

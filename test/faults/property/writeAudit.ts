@@ -12,7 +12,7 @@ export async function installWriteAudit(database: Database): Promise<void> {
   const { asOwner } = database;
   await asOwner('create table simulated.stale_write (id bigint generated always as identity, writer text, what text)');
   const audit = (table: string, when: string, condition: string, what: string): string => `
-    create function simulated.audit_${table}() returns trigger language plpgsql security definer set search_path = '' as $$
+    create function simulated.audit_${table}() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
     declare writer text := current_setting('application_name');
     begin
       -- The tests' own hands have other names.

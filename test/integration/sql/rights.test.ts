@@ -127,6 +127,14 @@ describe('wallet_sync_service', () => {
     await expect(database.journal.query(sql)).rejects.toThrow(/permission denied|must be owner/);
   });
 
+  test('finds no function that would take a type of the caller\'s own for one of Postgres: pg_temp stands last', async () => {
+    const found = await database.asOwner<{ name: string }>(
+      `select p.proname::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+       where n.nspname = 'wallet_sync' and (p.prosecdef or p.proconfig is not null) and not coalesce('search_path=pg_catalog, pg_temp' = any(p.proconfig), false)`,
+    );
+    expect(found).toEqual([]);
+  });
+
   test('learns of users their id alone, and only of those who may have a wallet', async () => {
     expect(await database.asOwner("select column_name::text from information_schema.columns where table_schema = 'wallet_sync' and table_name = 'provisioned_user'")).toEqual([{ column_name: 'id' }]);
     await database.asOwner("update wallet_sync.control set provision = 'confirmed'");
