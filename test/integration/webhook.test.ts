@@ -95,6 +95,15 @@ it('a wallet given by a transaction that stays open long is told once it commits
   expect(await database.asOwner('select count(*)::int as n from wallet_sync.ready_told')).toEqual([{ n: 0 }]);
 });
 
+it('after a restore, whose transaction numbers begin anew, what is given from then on is told', async () => {
+  await database.asOwner("update wallet_sync.ready_follower set horizon = '1000000000'");
+  await tell();
+  const [given] = await give(1);
+  await tell();
+  await delivery()();
+  expect(ids()).toEqual([expect.stringContaining(given!.authId)]);
+});
+
 it('after an HTTP 500 it comes again with the same id and the same body', async () => {
   receiver.answer((_, response, place) => void response.writeHead(place === 1 ? 500 : 204).end());
   await give(1);

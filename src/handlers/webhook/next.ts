@@ -4,6 +4,8 @@ import type { Answer } from './post.js';
 /** The first pause; each is three times the one before, up to an hour. */
 const FIRST_MS = 5_000;
 const LONGEST_MS = 3_600_000;
+/** The message itself is refused, or nobody is there for ever. */
+const FINAL: ReadonlySet<number> = new Set([400, 410, 422]);
 /** After so long a message is given up. */
 const GIVEN_UP_MS = 86_400_000;
 
@@ -18,15 +20,16 @@ export interface NextOptions {
 }
 
 /**
- * What follows from an answer. 2xx: delivered. 4xx: failed, for the same message would be refused again; but 408 and 429 may pass. All
- * else is tried again, later and later, not before a Retry-After, for a day: a receiver that is down, or whose redirect must become WEBHOOK_URL.
+ * What follows from an answer. 2xx: delivered. 400, 410 and 422: failed, for the same message would be refused again. All
+ * else is tried again, later and later, not before a Retry-After of at most an hour, for a day: a receiver that is down or newly deployed, whose secret or
+ * firewall is being mended, or whose redirect must become WEBHOOK_URL.
  */
 export function nextAttempt(answer: Answer, { attempts, ageMs, random, firstMs = FIRST_MS }: NextOptions): Attempt {
   const { status } = answer;
   if (status !== null && status >= 200 && status < 300) return { kind: 'delivered' };
   const error = status === null ? `no answer: ${answer.reason}` : `HTTP ${status}${status >= 300 && status < 400 ? ': redirects are not followed, set WEBHOOK_URL to where it leads' : ''}`;
-  if (status !== null && status >= 400 && status < 500 && status !== 408 && status !== 429) return { kind: 'failed', error };
+  if (status !== null && FINAL.has(status)) return { kind: 'failed', error };
   const pauseMs = Math.min(LONGEST_MS, firstMs * 3 ** Math.min(attempts - 1, 20)) * (0.8 + 0.4 * random);
-  const afterMs = Math.round(Math.max(pauseMs, answer.status === null ? 0 : (answer.retryAfterMs ?? 0)));
-  return ageMs + afterMs > GIVEN_UP_MS ? { kind: 'failed', error: `${error}; given up after a day` } : { kind: 'again', error, afterMs };
+  const afterMs = Math.round(Math.max(pauseMs, answer.status === null ? 0 : Math.min(LONGEST_MS, answer.retryAfterMs ?? 0)));
+  return ageMs > GIVEN_UP_MS ? { kind: 'failed', error: `${error}; given up after a day` } : { kind: 'again', error, afterMs };
 }
