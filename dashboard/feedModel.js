@@ -28,6 +28,10 @@ export function createFeedModel(limit) {
       const signedUpAt = rows.get(auth_id)?.signedUpAt ?? Date.parse(at) - (waited_ms ?? 0);
       put({ authId: auth_id, signedUpAt, ready: { address, waitedMs: waited_ms, source, fromPool: from_pool } });
     },
+    /** Nobody waits, the service says: who signed up before then and was not heard of is ready; his event was missed. @param {number} before */
+    nobodyWaits(before) {
+      for (const row of rows.values()) if (row.ready === null && row.signedUpAt < before) rows.delete(row.authId);
+    },
     /** The newest sign-up first; events that come together have no order. */
     rows: () => [...rows.values()].reverse().sort((a, b) => b.signedUpAt - a.signedUpAt),
   };

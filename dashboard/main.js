@@ -36,7 +36,7 @@ function showStatus(body) {
   const now = JSON.stringify([corrupted, apart, accounts['failed'], instances.map((instance) => instance.last_error?.at)]);
   if (failures !== '' && failures !== now) errors.now();
   failures = now;
-  feed.serverTime(body.service.now);
+  feed.status(body.service.now, body.status.waiting);
   verdict.status(body);
   controls.paused(body.status.paused);
   showWallets(body.status);

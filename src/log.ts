@@ -12,6 +12,7 @@ export type Log = Logger;
 /** Property names whose values never reach a log line, at any depth. */
 export const SECRET_KEYS = [
   'privateKey',
+  'private_key',
   'flow_private_key',
   'encryptedPrivateKey',
   'serviceRoleKey',

@@ -56,7 +56,9 @@ const CLOSE_MS = 2_500;
 /** Work in flight is waited for this long on a stop; what is unsealed then stays in the journal, for the next start. */
 const DRAIN_MS = 8_000;
 /** A stop takes at most this long: with the closing of the connections and the process's end it stays below 15 s. */
-const STOP_MS = 12_500;
+const STOP_MS = 11_000;
+/** Of it, for saving what was done. */
+const SAVE_MS = 1_500;
 
 export interface ReactorOptions {
   /** Called when a step of the start is done, with its name. */
@@ -66,6 +68,8 @@ export interface ReactorOptions {
 }
 
 export interface Reactor {
+  /** What keeps it from making and giving wallets; one line each. */
+  troubles(): string[];
   /** No new work; work in flight is finished or left recoverable; statistics saved. Gives what was left. */
   stop(): Promise<{ unsettled: number; cycle: Cycle | null }>;
 }
@@ -283,9 +287,9 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   await within(LISTENING_MS, firstProof.promise);
 
   return {
+    troubles: () => (schemaMissing ? ['the schema, or public.wallet with its unique index, is missing: making and sending have stopped; `wallet-sync migrate`'] : []),
     async stop() {
       const deadline = Date.now() + STOP_MS;
-      const atMost = <T>(limitMs: number, work: Promise<T> | undefined): Promise<void> => within(Math.max(0, Math.min(limitMs, deadline - Date.now())), work);
       stopping.abort();
       maker.stop();
       running.unsubscribe();
@@ -293,16 +297,17 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
       await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
       follower.stop();
       for (const subscription of subscriptions) subscription.unsubscribe();
-      await atMost(CLOSE_MS, sweeping);
-      await atMost(CLOSE_MS, delivering.catch(() => undefined));
-      await atMost(CLOSE_MS, configExport?.close());
+      const beforeSaving = <T>(work: Promise<T> | undefined): Promise<void> => within(Math.max(0, Math.min(CLOSE_MS, deadline - SAVE_MS - Date.now())), work);
+      await beforeSaving(sweeping);
+      await beforeSaving(delivering.catch(() => undefined));
+      await beforeSaving(configExport?.close());
       let cycle: Cycle | null = null;
       const unsettled = follower.unsettled().length;
       const save = async (): Promise<void> => {
         cycle = await openCycleOf(journal, id);
         await stopInstance(journal, id, statistics);
       };
-      await atMost(CLOSE_MS, save().catch(report('stop')));
+      await within(SAVE_MS, save().catch(report('stop')));
       log.info({ ...statistics, unsettled, cycle }, 'stopped');
       return { unsettled, cycle };
     },

@@ -22,13 +22,16 @@ const flow = (fallback: string) =>
       return BigInt(whole) * 100_000_000n + BigInt(fraction.padEnd(8, '0'));
     });
 
+/** A user and a password in a URL end up in what others print of it. */
+const withoutUser = (text: string): boolean => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === '');
+
 const url = (protocols: readonly string[], example: string) =>
   z.string('is missing').refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), `must be a URL like ${example}`);
 
 /** The secret goes over the wire as a signature alone, but the users' ids and addresses go as they are. */
 const webhookUrl = url(['http:', 'https:'], 'https://app.example.com/hooks/wallets')
   .refine((text) => !(URL.canParse(text) && new URL(text).protocol === 'http:' && !isLoopback(new URL(text).hostname)), 'must begin with https:// (http:// only to this machine itself)')
-  .refine((text) => !(URL.canParse(text) && (new URL(text).username !== '' || new URL(text).password !== '')), 'must hold no user and no password: the receiver checks the signature')
+  .refine(withoutUser, 'must hold no user and no password: the receiver checks the signature')
   .optional();
 
 const webhookSecret = z
@@ -54,12 +57,12 @@ const settingsSchema = z.object({
     (text) => !(URL.canParse(text) && new URL(text).port === '6543'),
     'is a transaction pooler (port 6543): LISTEN hears nothing through it; use the direct connection or the session pooler (port 5432)',
   ),
-  SUPABASE_URL: url(['http:', 'https:'], 'https://PROJECT.supabase.co'),
+  SUPABASE_URL: url(['http:', 'https:'], 'https://PROJECT.supabase.co').refine(withoutUser, 'must hold no user and no password'),
   SUPABASE_SERVICE_ROLE_KEY: z.string('is missing').min(20, 'is too short to be a service role key'),
   NETWORK: z.enum(['mainnet', 'testnet', 'emulator'], {
     error: ({ input }) => (input === undefined ? 'is missing: it must be mainnet, testnet or emulator' : 'must be mainnet, testnet or emulator'),
   }),
-  FLOW_ACCESS_NODE: url(['http:', 'https:'], 'https://rest-testnet.onflow.org').optional(),
+  FLOW_ACCESS_NODE: url(['http:', 'https:'], 'https://rest-testnet.onflow.org').refine(withoutUser, 'must hold no user and no password').optional(),
   FLOW_JSON: z.string().min(1).default('flow/flow.json'),
   FUNDING_ACCOUNTS: z
     .string()

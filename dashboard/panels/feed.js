@@ -8,8 +8,10 @@ import { clock, milliseconds, plural, shortId } from '../format.js';
 const ROWS = 100;
 /** A flood of events is drawn four times a second, not once an event; the seconds of who waits tick with it. */
 const DRAW_MS = 250;
+/** A status may have been read so long before it is told, and a sign-up's events between. */
+const SETTLED_MS = 60_000;
 
-/** @returns {{ signedUp: (event: import('../types.d.ts').SignUpEvent) => void, becameReady: (event: import('../types.d.ts').ReadyEvent) => void, serverTime: (iso: string) => void }} */
+/** @returns {{ signedUp: (event: import('../types.d.ts').SignUpEvent) => void, becameReady: (event: import('../types.d.ts').ReadyEvent) => void, status: (iso: string, waiting: number) => void }} */
 export function createFeed() {
   const model = createFeedModel(ROWS);
   const body = byId('feed-rows');
@@ -54,8 +56,11 @@ export function createFeed() {
       model.becameReady(event);
       changed = true;
     },
-    serverTime(iso) {
+    status(iso, waiting) {
       clockOffset = Date.parse(iso) - Date.now();
+      if (waiting > 0) return;
+      model.nobodyWaits(Date.parse(iso) - SETTLED_MS);
+      changed = true;
     },
   };
 }

@@ -3,13 +3,12 @@ import { AppError, toAppError } from '../errors.js';
 import type { FaultPort } from '../faultPoints.js';
 import { loadFcl } from '../flow/fcl.js';
 import { startHttp } from '../http/server.js';
-import { readHistory } from '../journal/history.js';
 import { migrate } from '../journal/migrate.js';
 import { createLog } from '../log.js';
 import { createLogTail } from '../logTail.js';
 import { createMetrics } from '../metrics/metrics.js';
 import { startRecorder } from '../metrics/recorder.js';
-import { startReactor } from '../reactor.js';
+import { startReactor, type Reactor } from '../reactor.js';
 import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { within } from '../waiting.js';
@@ -47,14 +46,15 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
     }
     await withInstance({ environment, settings, log, onStep: clock.step, ...(options.faultPoints === undefined ? {} : { faultPoints: options.faultPoints }) }, async (instance) => {
       let isStopping = false;
-      const readiness = (): string[] => (isStopping ? ['the instance is stopping'] : []);
+      let reactor: Reactor | null = null;
+      const readiness = (): string[] => [...(isStopping ? ['the instance is stopping'] : []), ...(reactor?.troubles() ?? [])];
       // First, so that they see what happens from the start on.
       const metrics = createMetrics(instance);
       const recorder = startRecorder(instance, metrics.sample);
       // Before the rest: a port that is taken is known before anything is heard or made.
-      const http = await startHttp({ instance, logTail, metricsText: metrics.text, readHistory: (minutes) => readHistory(instance.journal, { minutes }), readResources: metrics.resources, readiness });
+      const http = await startHttp({ instance, logTail, metricsText: metrics.text, readResources: metrics.resources, readiness });
       try {
-        const reactor = await startReactor(instance, { onStep: clock.step, httpUrl: http.url });
+        reactor = await startReactor(instance, { onStep: clock.step, httpUrl: http.url });
         isListening = true;
         clock.step('listening');
         // 0.4 s and 0.1 s to import: while nobody needs it yet, not in the first batch or answer.

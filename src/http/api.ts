@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { lastCycles } from '../journal/cycles.js';
+import { readHistory } from '../journal/history.js';
 import { readInput } from './answers.js';
 import { answerControl } from './control.js';
 import { cycleToJson } from './cycleJson.js';
@@ -32,7 +33,7 @@ export function apiRoutes(deps: HttpDeps, service: ServiceReader): Hono<RouteEnv
   });
   routes.get('/history', async (c) => {
     const { minutes } = readInput(historyQuery, c.req.query(), 'query');
-    return c.json({ step_s: 60, samples: await deps.readHistory(minutes) } as object);
+    return c.json({ step_s: 60, samples: await readHistory(deps.journal, { minutes }) });
   });
   routes.get('/funders', async (c) => c.json(await funders.read()));
   routes.get('/errors', async (c) => c.json(await errors.read()));

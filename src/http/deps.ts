@@ -11,8 +11,6 @@ export interface HttpOptions {
   readonly logTail: LogTail;
   /** In Prometheus's text format. */
   readonly metricsText: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Samples of the last minutes, the oldest first. */
-  readonly readHistory: (minutes: number) => Promise<unknown>;
   readonly readResources: () => Promise<unknown>;
   /** Why this process is not ready, for reasons that only it knows. */
   readonly readiness: () => readonly string[];

@@ -45,9 +45,12 @@ export function createEventStream({ journal, service, log, send, size, pollMs = 
     fresh = [];
     try {
       const { signUps, ready, cycles } = await feed.news();
-      for (const signUp of signUps) send(eventFrame('sign-up', JSON.stringify(signUp)));
-      for (const each of ready) send(eventFrame('ready', JSON.stringify(each)));
-      for (const cycle of cycles) send(eventFrame('cycle', JSON.stringify(cycleToJson(cycle))));
+      const frames = [
+        ...signUps.map((signUp) => eventFrame('sign-up', JSON.stringify(signUp))),
+        ...ready.map((each) => eventFrame('ready', JSON.stringify(each))),
+        ...cycles.map((cycle) => eventFrame('cycle', JSON.stringify(cycleToJson(cycle)))),
+      ];
+      if (frames.length > 0) send(Buffer.concat(frames));
       const status = await service.read();
       const text = JSON.stringify({ ...status, service: { ...status.service, now: null } });
       const frame = eventFrame('status', JSON.stringify(status));

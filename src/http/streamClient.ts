@@ -35,10 +35,13 @@ export function openStreamClient(response: ServerResponse, options: StreamClient
   let isOver = false;
   response.on('drain', () => (owed = 0));
   response.on('error', () => undefined);
-  response.once('close', () => {
+  const over = (): void => {
     isOver = true;
     options.onEnd();
-  });
+  };
+  response.once('close', over);
+  // It may have gone while the routes were loading.
+  if (response.destroyed) over();
   response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': 'text/event-stream', 'cache-control': NO_STORE, 'x-accel-buffering': 'no' });
   response.write(RETRY);
 
@@ -46,7 +49,8 @@ export function openStreamClient(response: ServerResponse, options: StreamClient
     send(frame) {
       if (isOver) return;
       const queued = response.writableLength;
-      if (queued + frame.length > MAX_QUEUED_BYTES + owed) {
+      // What it had not read before this one: a burst within one poll is nobody's slowness.
+      if (queued > MAX_QUEUED_BYTES + owed) {
         isOver = true;
         options.onSlow(queued);
         response.destroy();

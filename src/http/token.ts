@@ -10,7 +10,7 @@ const WINDOW_MS = 60_000;
 const ADDRESSES = 1_000;
 
 export interface TokenCheck {
-  /** Whether the headers show the token, or a login with it. Null: this address has been wrong too often, and is not looked at. */
+  /** Whether the headers show the token, or a login with it. Null: wrong, and this address has been so too often. */
   admits(headers: { readonly authorization: string | undefined; readonly cookie: string | undefined }, address: string): boolean | null;
   /** The cookie for who gave the right token; false for a wrong one, null as above. */
   login(given: string, address: string): string | false | null;
@@ -26,23 +26,24 @@ export function createTokenCheck(token: string, now: () => number = Date.now): T
     const [expires = '', signature = ''] = value.split('.');
     return /^\d{1,13}$/.test(expires) && same(signature, sign(expires)) && Number(expires) > now();
   };
-  const isToken = (given: string, address: string): boolean => {
-    const isRight = same(given, token);
-    if (!isRight) failures.add(address);
-    return isRight;
+  /** Who is right is let in, however often others at his address (a proxy's) were wrong: guessing is what must be slow. */
+  const check = (given: string, address: string): boolean | null => {
+    if (same(given, token)) return true;
+    if (failures.areTooMany(address)) return null;
+    failures.add(address);
+    return false;
   };
 
   return {
     admits({ authorization, cookie }, address) {
-      // A session can't be guessed, so it is no matter how often somebody else at this address was wrong.
       if (cookie !== undefined && isSession(cookie)) return true;
       const given = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
       if (given === undefined) return false;
-      return failures.areTooMany(address) ? null : isToken(given, address);
+      return check(given, address);
     },
     login(given, address) {
-      if (failures.areTooMany(address)) return null;
-      if (!isToken(given, address)) return false;
+      const isRight = check(given, address);
+      if (isRight !== true) return isRight;
       const expires = `${now() + SESSION_S * 1_000}`;
       return `${COOKIE}=${expires}.${sign(expires)}; Path=/; Max-Age=${SESSION_S}; HttpOnly; SameSite=Strict`;
     },

@@ -56,9 +56,10 @@ export function createFeed(db: Db): Feed {
         signUps.begin(Math.max(0, ends.wallet - AT_ONCE));
         ready.begin(Math.max(0, ends.assignment - AT_ONCE));
       }
-      const newSignUps = signUps.fresh(await readSignUps(db, signUps.from()));
-      const newReady = ready.fresh(await readReady(db, ready.from()));
+      // All is read before any of it counts as told: what fails half-way is read again.
+      const [readUsers, readWallets] = [await readSignUps(db, signUps.from()), await readReady(db, ready.from())];
       const cycles = (await lastCycles(db, CYCLES)).reverse();
+      const [newSignUps, newReady] = [signUps.fresh(readUsers), ready.fresh(readWallets)];
       const changed = cycles.filter((cycle) => told.get(cycle.id) !== JSON.stringify(cycle));
       told.clear();
       for (const cycle of cycles) told.set(cycle.id, JSON.stringify(cycle));
@@ -76,7 +77,7 @@ export function createFeed(db: Db): Feed {
 }
 
 const readSignUps = (db: Db, from: number): Promise<z.output<typeof signUpRow>[]> =>
-  queryRows(db, signUpRow, 'select id as place, auth_id, created_at as at from public.wallet where id > $1 and auth_id is not null order by id desc limit $2', [from, AT_ONCE]);
+  queryRows(db, signUpRow, 'select id as place, auth_id, created_at as at from public.wallet where id > $1 and auth_id is not null and created_at is not null order by id desc limit $2', [from, AT_ONCE]);
 
 const readReady = (db: Db, from: number): Promise<z.output<typeof readyRow>[]> =>
   queryRows(

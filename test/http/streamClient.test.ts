@@ -34,6 +34,20 @@ describe('a client that reads nothing', () => {
   });
 });
 
+it('who has read all gets a burst larger than the bound at once', () => {
+  const { client, seen } = unread();
+  client.send(frame(2 * MAX_QUEUED_BYTES));
+  expect(seen.slow).toEqual([]);
+});
+
+it('who went before the stream began is over at once', () => {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  response.destroy();
+  let ended = 0;
+  openStreamClient(response, { onEnd: () => (ended += 1), onSlow: () => undefined });
+  expect(ended).toBe(1);
+});
+
 it('an event is its name and its data, a line each', () => {
   expect(eventFrame('status', '{"a":1}').toString()).toBe('event: status\ndata: {"a":1}\n\n');
 });
