@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { queryOne, queryRows, type Db } from './pool.js';
 
-const assignmentRow = z.object({ auth_id: z.string(), address: z.string(), account_id: z.number(), delivered_by: z.string(), pool_hit: z.boolean(), waited_ms: z.number() });
+const assignmentRow = z.object({ auth_id: z.string(), address: z.string(), account_id: z.number(), delivered_by: z.string(), pool_hit: z.boolean().nullable(), waited_ms: z.number().nullable() });
 
 export interface Assignment {
   readonly authId: string;
@@ -37,8 +37,9 @@ export async function assignAccounts(db: Db, request: AssignRequest): Promise<As
     address: row.address,
     accountId: row.account_id,
     deliveredBy: row.delivered_by,
-    isPoolHit: row.pool_hit,
-    waitedMs: Math.max(0, row.waited_ms),
+    // An older public.wallet may know no time of its rows.
+    isPoolHit: row.pool_hit ?? false,
+    waitedMs: Math.max(0, row.waited_ms ?? 0),
   }));
 }
 

@@ -7,10 +7,10 @@ export interface Balance {
   readonly balance: bigint;
 }
 
-/** Keeps what the chain has just shown, for those who must not ask it. */
+/** Keeps what the chain has just shown, for those who must not ask it. An account that stands twice in flow.json, under two keys, counts once. */
 export async function saveBalances(db: Db, balances: readonly Balance[]): Promise<void> {
   await db.query(
-    `insert into wallet_sync.funder_balance (address, balance) select * from unnest($1::text[], $2::bigint[])
+    `insert into wallet_sync.funder_balance (address, balance) select distinct on (address) address, balance from unnest($1::text[], $2::bigint[]) seen (address, balance) order by address
      on conflict (address) do update set balance = excluded.balance, seen_at = clock_timestamp()`,
     [balances.map((each) => each.address), balances.map((each) => each.balance.toString())],
   );

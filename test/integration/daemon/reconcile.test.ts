@@ -180,7 +180,9 @@ describe('broken off in the middle', () => {
   it('by SIGINT while the access node does not answer, it ends in order within the bound of a call', async () => {
     const hold = world.stack.accessNode.faults.holdAnswers('script');
     const command = startCommand(['reconcile', '--json'], env);
-    await hold.delivered;
+    const early = command.ended.then(({ code, stderr }) => Promise.reject(new Error(`it ended with ${code} before a script was held: ${stderr}`)));
+    await Promise.race([hold.delivered, early]);
+    early.catch(() => undefined);
     const stoppedAt = performance.now();
     command.kill('SIGINT');
     const ended = await command.ended;
