@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withDeadline } from '../deadline.js';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { classifyHttpFailure, classifyThrown } from './errors.js';
@@ -67,12 +68,14 @@ export function createRest(options: RestOptions): Rest {
     const started = performance.now();
     let [receivedBytes, isAnswered] = [0, false];
     try {
-      const answer = await fetch(url + call.path, {
-        method: call.body === undefined ? 'GET' : 'POST',
-        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)]),
-        ...(call.body === undefined ? {} : { body: call.body, headers: { 'content-type': 'application/json' } }),
+      const { answer, text } = await withDeadline(timeoutMs, closing.signal, async (signal) => {
+        const answer = await fetch(url + call.path, {
+          method: call.body === undefined ? 'GET' : 'POST',
+          signal,
+          ...(call.body === undefined ? {} : { body: call.body, headers: { 'content-type': 'application/json' } }),
+        });
+        return { answer, text: await answer.text() };
       });
-      const text = await answer.text();
       receivedBytes = Buffer.byteLength(text);
       isAnswered = answer.ok || answer.status === 404;
       log.trace({ kind: call.kind, path: call.path, status: answer.status, ms: Math.round(performance.now() - started) }, 'access node call');

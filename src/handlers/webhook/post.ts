@@ -1,4 +1,5 @@
 import { Webhook } from 'standardwebhooks';
+import { withDeadline } from '../../deadline.js';
 import { toAppError } from '../../errors.js';
 
 /** A receiver that answers later has not answered. */
@@ -20,21 +21,23 @@ export interface PostOptions {
 export async function post(message: { readonly id: string; readonly body: string }, { url, secret, signal, timeoutMs = TIMEOUT_MS }: PostOptions): Promise<Answer> {
   const at = new Date();
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'flow-wallet-sync',
-        'webhook-id': message.id,
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-        'webhook-signature': new Webhook(secret).sign(message.id, at, message.body),
-      },
-      body: message.body,
+    return await withDeadline(timeoutMs, signal, async (until) => {
+      const response = await fetch(url, {
+        method: 'POST',
+        redirect: 'manual',
+        signal: until,
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'flow-wallet-sync',
+          'webhook-id': message.id,
+          'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+          'webhook-signature': new Webhook(secret).sign(message.id, at, message.body),
+        },
+        body: message.body,
+      });
+      await drain(response).catch(() => undefined);
+      return { status: response.status, retryAfterMs: readRetryAfter(response.headers.get('retry-after'), at.getTime()) };
     });
-    await drain(response).catch(() => undefined);
-    return { status: response.status, retryAfterMs: readRetryAfter(response.headers.get('retry-after'), at.getTime()) };
   } catch (thrown) {
     return { status: null, reason: reasonOf(thrown, timeoutMs) };
   }
