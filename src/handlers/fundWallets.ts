@@ -34,7 +34,7 @@ export async function fundWallets(instance: Instance, follower: Pick<Transaction
       kind: 'fund',
       slot,
       cycle: options.cycle,
-      members: batch.map(({ accountId, balanceHeight }) => ({ accountId, balanceHeight })),
+      members: batch.map(({ accountId, balanceHeight }) => ({ accountId, balanceHeight, amount: settings.FLOW_FUNDING_AMOUNT })),
       build: ({ reference, ...signing }) =>
         buildFundWallets({ network, cadence: instance.cadence, ...signing, reference, deposits: batch.map(({ address }) => ({ address, amount: settings.FLOW_FUNDING_AMOUNT })) }),
     });

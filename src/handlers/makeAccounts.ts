@@ -67,7 +67,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     submitTransaction(instance, options.follower, {
       kind: 'create',
       slot,
-      members: accounts.map((account) => ({ accountId: account.id })),
+      members: accounts.map((account) => ({ accountId: account.id, amount: settings.FLOW_FUNDING_AMOUNT })),
       build: (signing) =>
         buildCreateAccounts({ network, cadence: instance.cadence, ...signing, publicKeys: accounts.map((account) => account.publicKey), fundingAmount: settings.FLOW_FUNDING_AMOUNT }),
     });

@@ -70,6 +70,8 @@ export interface Member {
   readonly balanceHeight?: number;
   /** Of a repair: the wallet has no vault, so that one is made. Default false. */
   readonly makesVault?: boolean;
+  /** What the payer sends to it, in 10^-8 FLOW. Default: nothing. */
+  readonly amount?: bigint;
 }
 
 export interface TransactionRecord {
@@ -136,9 +138,15 @@ async function submit(db: Db, record: TransactionRecord): Promise<void> {
 
 async function addMembers(db: Db, record: TransactionRecord): Promise<void> {
   await db.query(
-    `insert into wallet_sync.member (transaction_id, account_id, balance_height, makes_vault)
-     select $1, m.id, m.height, m.makes_vault from unnest($2::bigint[], $3::bigint[], $4::boolean[]) as m (id, height, makes_vault) order by m.id`,
-    [record.transaction.id, record.members.map((member) => member.accountId), record.members.map((member) => member.balanceHeight ?? null), record.members.map((member) => member.makesVault ?? false)],
+    `insert into wallet_sync.member (transaction_id, account_id, balance_height, makes_vault, amount)
+     select $1, m.id, m.height, m.makes_vault, m.amount from unnest($2::bigint[], $3::bigint[], $4::boolean[], $5::bigint[]) as m (id, height, makes_vault, amount) order by m.id`,
+    [
+      record.transaction.id,
+      record.members.map((member) => member.accountId),
+      record.members.map((member) => member.balanceHeight ?? null),
+      record.members.map((member) => member.makesVault ?? false),
+      record.members.map((member) => (member.amount ?? 0n).toString()),
+    ],
   );
 }
 
