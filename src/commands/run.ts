@@ -8,7 +8,7 @@ import { createLog } from '../log.js';
 import { createLogTail } from '../logTail.js';
 import { createMetrics } from '../metrics/metrics.js';
 import { startRecorder } from '../metrics/recorder.js';
-import { startReactor, type Reactor } from '../reactor.js';
+import { startReactor, type Reactor } from '../reactor/reactor.js';
 import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { within } from '../waiting.js';
