@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { startDaemon, type Daemon } from '../dev/daemon.js';
 import { quantile, readyTimes } from '../dev/measure.js';
 import { signUp, type SignUp } from '../dev/signUp.js';
@@ -7,6 +7,7 @@ import { startStack, type Stack } from '../dev/stack.js';
 import { toAppError } from '../src/errors.js';
 import { watchEvents } from './eventWatchers.js';
 import { startProgress } from './progress.js';
+import { wholeNumber } from '../dev/wholeNumber.js';
 
 interface Options {
   readonly clients: number;
@@ -19,18 +20,13 @@ interface Options {
 /** Who watches may cost a sign-up so much, as a share of its time in the median. */
 const MOST_ADDED = 0.1;
 
-const wholeNumber = (text: string): number => {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('Must be a whole number from 1 to 99,999.');
-  return Number(text);
-};
-
 function readOptions(args: readonly string[]): Options {
   return new Command('bench:clients')
     .description('Compares how fast wallets are given while dashboards watch the event stream, and while none does: rounds in turn on one daemon.')
-    .option('--clients <n>', 'dashboards that watch', wholeNumber, 50)
-    .option('--seconds <s>', 'time with them, over all rounds; as long without', wholeNumber, 60)
-    .option('--rounds <n>', 'rounds of each', wholeNumber, 6)
-    .option('--rate <n>', 'sign-ups a second', wholeNumber, 10)
+    .option('--clients <n>', 'dashboards that watch', wholeNumber(1, 99_999), 50)
+    .option('--seconds <s>', 'time with them, over all rounds; as long without', wholeNumber(1, 99_999), 60)
+    .option('--rounds <n>', 'rounds of each', wholeNumber(1, 99_999), 6)
+    .option('--rate <n>', 'sign-ups a second', wholeNumber(1, 99_999), 10)
     .option('--json', 'one JSON line on standard output', false)
     .exitOverride()
     .parse(args, { from: 'user' })

@@ -1,7 +1,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { writeFiles, type CommittedFlowJson } from '../dev/chain.js';
 import { startGuard } from '../dev/guard.js';
 import { startMigrated } from '../dev/signUpCost.js';
@@ -23,6 +23,7 @@ import { formatReport } from './report.js';
 import { createSeenAddresses } from './seenAddresses.js';
 import { seedUsers } from './seedUsers.js';
 import { startSimulatedNode, type SimulatedNode } from './simulatedNode.js';
+import { wholeNumber } from '../dev/wholeNumber.js';
 
 interface Options {
   readonly users: number;
@@ -43,18 +44,13 @@ const COMERS_DONE_AT = 0.9;
 const FUNDER_FLOW = 10_000_000_000_000n;
 const REFRESH_MS = 500;
 
-const wholeNumber = (text: string): number => {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('Must be a whole number from 1 to 9,999,999.');
-  return Number(text);
-};
-
 function readOptions(args: readonly string[]): Options {
   return new Command('bench:sweep')
     .description('Measures one sweep of many users in real Postgres against a simulated access node.')
-    .option('--users <n>', 'users who have a wallet when the sweep begins', wholeNumber, 1_000_000)
-    .option('--script-limit <n>', 'addresses that a script can look at', wholeNumber, 1_600)
-    .option('--lowered <n>', 'the same once half of them are checked', wholeNumber, 1_200)
-    .option('--script-ms <ms>', 'time that a script takes', wholeNumber, 100)
+    .option('--users <n>', 'users who have a wallet when the sweep begins', wholeNumber(1, 9_999_999), 1_000_000)
+    .option('--script-limit <n>', 'addresses that a script can look at', wholeNumber(1, 9_999_999), 1_600)
+    .option('--lowered <n>', 'the same once half of them are checked', wholeNumber(1, 9_999_999), 1_200)
+    .option('--script-ms <ms>', 'time that a script takes', wholeNumber(1, 9_999_999), 100)
     .option('--key-files', 'write plaintext key files too, as off mainnet (PKEY_FILES=on)', false)
     .option('--cli <path>', 'the wallet-sync to measure', packagePath('dist', 'src', 'cli.js'))
     .option('--json', 'one JSON line on standard output', false)

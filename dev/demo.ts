@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import type pg from 'pg';
 import { AppError, toAppError } from '../src/errors.js';
 import { auditChain, duplicatesOf, sealedHeight } from './audit.js';
@@ -6,6 +6,7 @@ import { startDaemon, type Daemon, type LogLine } from './daemon.js';
 import { quantile, readyTimes } from './measure.js';
 import { signUpMany, type SignUp } from './signUp.js';
 import { startStack, type Stack } from './stack.js';
+import { wholeNumber } from './wholeNumber.js';
 
 interface DemoOptions {
   readonly users: number;
@@ -15,20 +16,15 @@ interface DemoOptions {
   readonly json: boolean;
 }
 
-const wholeNumber = (text: string): number => {
-  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('Must be a whole number.');
-  return Number(text);
-};
-
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Reads the demo's options. Throws commander's error for unknown ones. */
 function readOptions(args: readonly string[]): DemoOptions {
   return new Command('wallet-sync demo')
     .description('The whole of it on this machine: real Postgres, a real Flow emulator, a Supabase stand-in, the daemon, and sign-ups.')
-    .option('--users <n>', 'users to sign up', wholeNumber, 5)
-    .option('--pool <n>', 'accounts made ahead of need (POOL_SIZE); 0 makes each on demand', wholeNumber, 25)
-    .option('--block-time <ms>', "the emulator's block time", wholeNumber, 500)
+    .option('--users <n>', 'users to sign up', wholeNumber(0, 99_999), 5)
+    .option('--pool <n>', 'accounts made ahead of need (POOL_SIZE); 0 makes each on demand', wholeNumber(0, 99_999), 25)
+    .option('--block-time <ms>', "the emulator's block time", wholeNumber(0, 99_999), 500)
     .option('--exit', 'end when all users have their wallet, instead of at Ctrl-C', false)
     .option('--json', 'one final JSON line on standard output', false)
     .exitOverride()

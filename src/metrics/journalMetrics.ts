@@ -24,7 +24,9 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
   const users = gauge('users', 'Users by state, as wallet-sync status counts them: ready is who has an address.', ['state']);
   const accounts = gauge('accounts', 'Accounts by state.', ['state']);
   const slots = gauge('slots', 'Keys of the funders, by what can be done with them.', ['state']);
-  const transactions = counter('transactions_total', 'Transactions of all instances that have ended.', ['kind', 'end']);
+  const transactions = counter('transactions_total', 'Transactions of all instances that sealed, as done or as failed.', ['kind', 'end']);
+  // No counter: one that seals after all is given up no more.
+  const givenUp = gauge('transactions_given_up', 'Transactions of all instances that were given up and have not been seen since.', ['kind']);
   const balances = gauge('funder_balance_flow', 'What a funder had when an instance last looked, in FLOW.', ['funder']);
   const seen = gauge('funder_seen_timestamp_seconds', "When a funder's balance was looked at.", ['funder']);
   const single = {
@@ -47,7 +49,7 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
   const spent = counter('cycle_spent_flow_total', 'FLOW that all sweeps spent on wallets and fees.');
 
   const clear = (): void => {
-    for (const metric of [users, accounts, slots, transactions, balances, seen]) metric.reset();
+    for (const metric of [users, accounts, slots, transactions, givenUp, balances, seen]) metric.reset();
     // Without labels `reset` would leave a 0 that nobody counted.
     for (const [metric] of Object.values(single)) metric.remove({});
     for (const { each } of cycles) each.remove({});
@@ -65,8 +67,14 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
     slots.set({ state: 'out of rotation' }, read.slots_out);
     slots.set({ state: 'busy' }, Math.max(0, read.slots - read.slots_free - read.slots_out));
     // All of them, from the start: a rate sees no step from nothing to one.
-    for (const kind of LABELS.does) for (const end of LABELS.end) transactions.inc({ kind, end }, 0);
-    for (const { kind, state, transactions: count } of read.transactions) transactions.inc({ kind: bounded('does', kind), end: bounded('end', state.replace('_', ' ')) }, count);
+    for (const kind of LABELS.does) {
+      for (const end of ['sealed', 'failed'] as const) transactions.inc({ kind, end }, 0);
+      givenUp.set({ kind }, 0);
+    }
+    for (const { kind, state, transactions: count } of read.transactions) {
+      if (state === 'given_up') givenUp.inc({ kind: bounded('does', kind) }, count);
+      else transactions.inc({ kind: bounded('does', kind), end: bounded('end', state) }, count);
+    }
     for (const { name, address } of funders) {
       const known = read.balances.find((each) => each.address === address);
       if (known === undefined) continue;

@@ -86,9 +86,10 @@ describe('after 500 sign-ups the metrics', () => {
     told.set('wallet_sync_transactions_unsealed', state.live_transactions);
     told.set('wallet_sync_paused', 0);
     told.set('wallet_sync_instances', state.instances.length);
-    for (const { kind, end, count } of await sql<{ kind: string; end: string; count: string }>("select kind, state::text as end, count(*) from wallet_sync.transaction where state <> 'live' group by 1, 2")) {
+    for (const { kind, end, count } of await sql<{ kind: string; end: string; count: string }>("select kind, state::text as end, count(*) from wallet_sync.transaction where state in ('sealed', 'failed') group by 1, 2")) {
       told.set(`wallet_sync_transactions_total{kind="${kind}",end="${end}"}`, Number(count));
     }
+    for (const kind of ['create', 'fund', 'repair', 'add-keys']) told.set(`wallet_sync_transactions_given_up{kind="${kind}"}`, await one(`select count(*) from wallet_sync.transaction where state = 'given_up' and kind = '${kind}'`));
     for (const name of COUNTER_NAMES) told.set(`wallet_sync_cycle_${name}_total`, await one(`select sum(${name}) from wallet_sync.cycle`));
     told.set('wallet_sync_cycles_total', await one('select count(*) from wallet_sync.cycle'));
     told.set('wallet_sync_sweep_ended_timestamp_seconds', await one('select extract(epoch from max(ended_at)) from wallet_sync.cycle'));

@@ -56,7 +56,7 @@ describe('the metrics', () => {
     expect(lines).toEqual(expect.arrayContaining([
       'wallet_sync_users{state="ready"} 10', 'wallet_sync_users{state="waiting"} 2', 'wallet_sync_users{state="orphaned"} 4', 'wallet_sync_accounts{state="set_aside"} 1', 'wallet_sync_accounts{state="failed"} 0',
       'wallet_sync_pool_free 7', 'wallet_sync_oldest_waiting_seconds 3.5', 'wallet_sync_slots{state="busy"} 2', 'wallet_sync_slots_free 6', 'wallet_sync_database_up 1',
-      'wallet_sync_transactions_total{kind="create",end="sealed"} 3', 'wallet_sync_transactions_total{kind="fund",end="given up"} 1',
+      'wallet_sync_transactions_total{kind="create",end="sealed"} 3', 'wallet_sync_transactions_given_up{kind="fund"} 1',
       'wallet_sync_funder_balance_flow{funder="funder-1"} 12.34', 'wallet_sync_cycle_spent_flow_total 1.5', 'wallet_sync_cycles_total 2',
       ...COUNTER_NAMES.map((name, i) => `wallet_sync_cycle_${name}_total ${i + 1}`),
     ]));
@@ -69,7 +69,7 @@ describe('the metrics', () => {
     setJournal(null);
     const lines = (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     expect(lines).toContain('wallet_sync_database_up 0');
-    expect(lines.filter((line) => /^wallet_sync_(users|accounts|slots|pool_free|cycle_|cycles|funder_balance|funder_seen|oldest|paused|instances|transactions_total)/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /^wallet_sync_(users|accounts|slots|pool_free|cycle_|cycles|funder_balance|funder_seen|oldest|paused|instances|transactions_total|transactions_given_up)/.test(line))).toEqual([]);
     setJournal(journal);
     expect((await registry.metrics()).split('\n').filter((line) => !line.startsWith('#'))).toEqual(told);
   });
