@@ -24,6 +24,7 @@ import { createSeenAddresses } from './seenAddresses.js';
 import { seedUsers } from './seedUsers.js';
 import { startSimulatedNode, type SimulatedNode } from './simulatedNode.js';
 import { wholeNumber } from '../dev/wholeNumber.js';
+import { onInterruption } from './interruption.js';
 
 interface Options {
   readonly users: number;
@@ -184,22 +185,6 @@ function settings(parts: { postgres: Postgres; node: SimulatedNode; flowJson: st
     PKEY_FILES: parts.keyFiles ? 'on' : 'off',
     ACCOUNTS_DIR: parts.accounts,
   };
-}
-
-/** Rejects at the first SIGINT or SIGTERM; a second one exits at once, and guards remove what is left. */
-function onInterruption(): Promise<never> {
-  const interrupted = new Promise<never>((_, reject) => {
-    let first = true;
-    for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15]] as const) {
-      process.on(signal, () => {
-        if (!first) process.exit(128 + number);
-        first = false;
-        reject(new Error(`interrupted (${signal})`));
-      });
-    }
-  });
-  interrupted.catch(() => undefined);
-  return interrupted;
 }
 
 /** Exit status: 0 all promises kept, 1 one was broken or the run failed, 2 used wrongly. */

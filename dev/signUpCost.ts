@@ -9,7 +9,7 @@ import { startPostgres, type Postgres, type PostgresOptions } from './postgres.j
 import { signUpMany } from './signUp.js';
 
 /** What a sign-up meets: each is set up by the statements of {@link SET_UP}. */
-export const WAYS = ['no trigger', 'daemon, awake', 'daemon, ringing', 'trigger, full pool', 'trigger, empty pool'] as const;
+export const WAYS = ['no trigger', 'insert only', 'daemon, awake', 'daemon, ringing', 'trigger, full pool', 'trigger, empty pool'] as const;
 export type Way = (typeof WAYS)[number];
 
 const SLEEPING = "insert into wallet_sync.instance (id, host, pid) values (gen_random_uuid(), 'here', 1);";
@@ -21,8 +21,15 @@ const POOL = (accounts: number): string => `
   select 'free', encode(sha512(n::text::bytea), 'hex'), repeat('k', 200), '0x' || lpad(to_hex(n), 16, '0'), clock_timestamp()
   from generate_series(1, ${accounts}) n;`;
 
+/** The least that a trigger of ours could do: the wallet's row, and nothing else. */
+const INSERT_ONLY = `
+  create or replace function public.insert_only() returns trigger language plpgsql security definer set search_path = '' as
+    'begin insert into public.wallet (auth_id) values (new.id); return new; end';
+  create trigger insert_only after insert on auth.users for each row execute function public.insert_only();`;
+
 const SET_UP: Readonly<Record<Way, (signUps: number) => string>> = {
   'no trigger': () => 'alter table auth.users disable trigger user;',
+  'insert only': () => `alter table auth.users disable trigger user; ${INSERT_ONLY}`,
   'daemon, awake': () => AWAKE + ASSIGN('daemon'),
   'daemon, ringing': () => SLEEPING + ASSIGN('daemon'),
   'trigger, full pool': (signUps) => SLEEPING + ASSIGN('trigger') + POOL(signUps + 1),
@@ -30,7 +37,7 @@ const SET_UP: Readonly<Record<Way, (signUps: number) => string>> = {
 };
 
 const TABLES = ['public.wallet', 'auth.users', 'wallet_sync.account_history', 'wallet_sync.account', 'wallet_sync.instance'];
-const CLEAR = `alter table auth.users enable trigger user; ${TABLES.map((table) => `delete from ${table};`).join(' ')}`;
+const CLEAR = `drop trigger if exists insert_only on auth.users; alter table auth.users enable trigger user; ${TABLES.map((table) => `delete from ${table};`).join(' ')}`;
 const WARM_UP = 20;
 
 export interface CostOptions {

@@ -1,0 +1,17 @@
+import { connectAccessNode, type AccessNode } from '../../src/flow/accessNode.js';
+import { createLimiter } from '../../src/flow/limiter.js';
+import { loadNetwork, type Network } from '../../src/flow/network.js';
+import { createLog } from '../../src/log.js';
+import { PUBLIC_LIMITS } from '../../dev/accessNodeProxy.js';
+import type { Stack } from '../../dev/stack.js';
+import type { BenchContext } from './benchmark.js';
+
+/** What a contender speaks to the chain with: the same gate with the public limits, kept as the daemon keeps them. */
+export function openContenderNode(context: BenchContext, stack: Stack): { readonly node: AccessNode; readonly network: Network } {
+  const env = stack.env();
+  const network = loadNetwork({ flowJsonPath: env['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
+  const limiter = createLimiter({ scriptRps: PUBLIC_LIMITS.script, transactionRps: PUBLIC_LIMITS.transaction, eventRps: PUBLIC_LIMITS.event, readRps: PUBLIC_LIMITS.read });
+  const node = connectAccessNode({ url: stack.accessNode.url, limiter, timeoutMs: 30_000, log: createLog({ level: 'silent' }) });
+  context.onEnd(async () => node.close());
+  return { node, network };
+}

@@ -1,0 +1,58 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { auditChain, faultsOf, sealedHeight } from '../../dev/audit.js';
+import { startDaemon, type Daemon } from '../../dev/daemon.js';
+import type { SignUp } from '../../dev/signUp.js';
+import { startStack, type Stack, type StackOptions } from '../../dev/stack.js';
+import { AppError } from '../../src/errors.js';
+import type { BenchContext } from './benchmark.js';
+
+const LOOK_MS = 50;
+
+/** The embedded stack of one benchmark: an emulator of its own, which is gone at its end. */
+export interface BenchWorld {
+  readonly stack: Stack;
+  /** The daemon as shipped, listening, its first sweep done. `more` are settings beside the stack's. */
+  daemon(more?: Readonly<Record<string, string>>): Promise<Daemon>;
+  /** Resolves when all of them have an address. Throws after `withinMs`. */
+  ready(signUps: readonly SignUp[], withinMs: number): Promise<void>;
+  /** Resolves when so many accounts wait for a sign-up. */
+  poolHolds(accounts: number): Promise<void>;
+  /** Throws where the chain's own events and the journal do not agree: duplicates, strangers, wallets that the chain doesn't show. */
+  verify(): Promise<void>;
+}
+
+export async function openWorld(context: BenchContext, options: StackOptions = {}): Promise<BenchWorld> {
+  const stack = await startStack({ onProgress: (text) => context.say(text), ...options });
+  context.onEnd(() => stack.stop());
+  const fromHeight = (await sealedHeight(stack.emulator.restUrl)) + 1;
+  const until = async (isTrue: () => Promise<boolean>, withinMs: number, what: string): Promise<void> => {
+    const deadline = Date.now() + withinMs;
+    while (!(await Promise.race([isTrue(), context.interrupted, stack.died]))) {
+      if (Date.now() > deadline) throw new AppError('internal', `${what}: not within ${withinMs / 1_000} s`, { where: 'benchmark' });
+      await pause(LOOK_MS);
+    }
+  };
+  const count = async (sql: string, params: readonly unknown[] = []): Promise<number> => Number((await stack.servicePool.query<{ count: string }>(sql, [...params])).rows[0]?.count ?? 0);
+
+  return {
+    stack,
+    async daemon(more = {}) {
+      const daemon = startDaemon({ ...stack.env(), SYNC_INTERVAL: '86400', LOG_LEVEL: 'info', ...more });
+      context.onEnd(() => daemon.stop());
+      await daemon.logged((line) => line['step'] === 'listening');
+      await daemon.logged((line) => line.msg === 'sweep done');
+      return daemon;
+    },
+    ready(signUps, withinMs) {
+      const ids = signUps.map((signUp) => signUp.authId);
+      return until(async () => (await count('select count(*) from public.wallet where auth_id = any($1) and flow_address is not null', [ids])) === ids.length, withinMs, `${ids.length} users ready`);
+    },
+    poolHolds: (accounts) => until(async () => (await count("select count(*) from wallet_sync.account where state = 'free'")) >= accounts, 120_000, `a pool of ${accounts}`),
+    async verify() {
+      // What is still unsealed is on the chain before it is in the journal.
+      await until(async () => (await count("select count(*) from wallet_sync.transaction where state = 'live'")) === 0, 60_000, 'all transactions settled');
+      const faults = faultsOf(await auditChain({ postgres: stack.postgres, url: stack.emulator.restUrl, fromHeight }));
+      if (Object.keys(faults).length > 0) throw new AppError('data', `the chain disagrees: ${JSON.stringify(faults)}`, { where: 'benchmark' });
+    },
+  };
+}
