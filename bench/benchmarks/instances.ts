@@ -1,0 +1,50 @@
+import { performance } from 'node:perf_hooks';
+import { signUpMany } from '../../dev/signUp.js';
+import { promised, shown, type Benchmark } from '../frame/benchmark.js';
+import { alternate } from '../frame/rounds.js';
+import { median } from '../frame/stats.js';
+import { openWorld } from '../frame/world.js';
+
+const USERS = 1_000;
+const ROUNDS = 3;
+/** What rounds of the same contender differ by on shared cores. */
+const NOISE = 0.1;
+
+export const instances: Benchmark = {
+  name: 'instances',
+  title: 'Instances',
+  measures: 'The same burst with one, two and three instances on one database, in accounts a second.',
+  async run(context) {
+    const users = context.isQuick ? 60 : USERS;
+    const rounds = context.isQuick ? 1 : ROUNDS;
+    const world = await openWorld(context);
+    const burstWith = (count: number) => async (): Promise<readonly number[]> => {
+      const daemons = await Promise.all(Array.from({ length: count }, () => world.daemon({ POOL_SIZE: '0', CONFIG_EXPORT: 'off', RATE_LIMIT_SCOPE: 'shared' })));
+      const began = performance.now();
+      const signUps = await signUpMany(world.stack.authPool, users);
+      await world.ready(signUps, 600_000);
+      const perSecond = (users / (performance.now() - began)) * 1_000;
+      // Throws where anybody has two accounts.
+      await world.verify();
+      await Promise.all(daemons.map((daemon) => daemon.stop()));
+      return [perSecond];
+    };
+    const measured = await alternate(rounds, { one: burstWith(1), two: burstWith(2), three: burstWith(3) }, (name, round) => context.say(name, round / rounds));
+    const [one, two, three] = [measured.one.flat(), measured.two.flat(), measured.three.flat()];
+    const ratio = (of: readonly number[]): number => median(of.map((value, i) => value / (one[i] ?? Number.NaN)));
+    return {
+      figures: [
+        promised('two instances, of one', ratio(two), '×', `≥ ${1 - NOISE} (never slower, within the noise of rounds)`, ratio(two) >= 1 - NOISE, 'higher'),
+        promised('three instances, of one', ratio(three), '×', `≥ ${1 - NOISE}`, ratio(three) >= 1 - NOISE, 'higher'),
+        promised('duplicates', 0, 'accounts', '0', true),
+        shown(`${users.toLocaleString('en-US')} users, one instance`, users / median(one), 's'),
+      ],
+      series: [
+        { contender: '1 instance', unit: 'accounts/s', samples: one },
+        { contender: '2 instances', unit: 'accounts/s', samples: two },
+        { contender: '3 instances', unit: 'accounts/s', samples: three },
+      ],
+      remarks: ['All instances share one rate limit (RATE_LIMIT_SCOPE=shared), nine slots, and the cores that emulator and database work on. The chain was audited after each round; a duplicate ends the benchmark.'],
+    };
+  },
+};
