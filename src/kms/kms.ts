@@ -99,6 +99,8 @@ export async function openKms(options: KmsOptions): Promise<Kms> {
 }
 
 async function load(where: string): Promise<typeof Sdk> {
+  // On Node 20 it warns on standard error, among the commands' own words, that versions to come need Node 22; the one that is pinned here runs on 20.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   try {
     return await import('@aws-sdk/client-kms');
   } catch (thrown) {
