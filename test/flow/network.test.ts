@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -76,6 +76,18 @@ describe('a network', () => {
     expect(network.funders[0]?.signer.publicKey).toBe(pair.publicKey);
   });
 
+  it('takes from the environment also the place of the key: a file, or a secret that is mounted', async () => {
+    writeKey();
+    const path = join(folder, 'keys', 'funder.pkey');
+    const config = { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ location: 'nowhere' }) } } };
+    const { funders } = await load(config, { env: { FUNDER_KEY_FUNDER_1: `file:${path}` } });
+    expect(funders[0]?.signer.publicKey).toBe(pair.publicKey);
+    chmodSync(path, 0o444);
+    expect((await load(config, { env: { FUNDER_KEY_FUNDER_1: `mounted:${path}` } })).funders[0]?.signer.publicKey).toBe(pair.publicKey);
+    expect(await faultOf(() => load(config, { env: { FUNDER_KEY_FUNDER_1: `file:${path}` } }))).toMatchObject({ kind: 'usage', message: expect.stringContaining('0444') as string });
+    expect(await faultOf(() => load(config, { env: { FUNDER_KEY_FUNDER_1: 'aws-kms:alias/mine' } }))).toMatchObject({ kind: 'usage', where: 'FUNDER_KEY_FUNDER_1' });
+  });
+
   it('knows from the committed flow.json the contracts of every network, and no funder', async () => {
     for (const name of ['emulator', 'testnet', 'mainnet'] as const) {
       const network = await loadNetwork({ flowJsonPath: packagePath('flow', 'flow.json'), network: name, env: {} });
@@ -102,6 +114,8 @@ describe('a faulty flow.json is refused with its place and a mend, and no key is
     ['an inline key beside a file', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ privateKey: pair.privateKey }) } } }, /inline/],
     ['an address that is none', { accounts: { 'funder-1': { address: 'alice', key: key() } } }, /accounts\.funder-1\.address/],
     ['a contract address that is none', { contracts: { FlowToken: { aliases: { emulator: 'xyz' } } } }, /contracts\.FlowToken/],
+    ['a KMS key that is none', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: { type: 'aws-kms', resourceID: 'alias/mine' } } } }, /resourceID.*ARN/],
+    ['a key of a type that is not known', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: { type: 'google-kms', resourceID: 'projects/x' } } } }, /"file" or "aws-kms"/],
     ['an algorithm that is none', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ signatureAlgorithm: 'RSA' }) } } }, /signatureAlgorithm/],
   ])('%s', async (_, config, says) => {
     const fault = await faultOf(() => load(config));
@@ -124,6 +138,15 @@ describe('a faulty flow.json is refused with its place and a mend, and no key is
     writeKey(mode);
     const fault = await faultOf(() => load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }));
     expect(fault.mend).toBe(`chmod 600 ${join(folder, 'keys', 'funder.pkey')}`);
+  });
+
+  it('a key file that is a link, or lies where others can put another', async () => {
+    writeKey();
+    symlinkSync(join(folder, 'keys', 'funder.pkey'), join(folder, 'link.pkey'));
+    const config = (location: string): unknown => ({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ location }) } } });
+    expect(await faultOf(() => load(config('link.pkey')))).toMatchObject({ kind: 'usage', message: expect.stringContaining('links are not followed') as string });
+    chmodSync(join(folder, 'keys'), 0o777);
+    expect(await faultOf(() => load(config('keys/funder.pkey')))).toMatchObject({ kind: 'usage', message: expect.stringContaining('folder that others can write') as string });
   });
 
   it.each(['', 'not hex', '00'.repeat(32), `${pair.privateKey}00`])('a key file that holds %j', async (text) => {
