@@ -164,7 +164,8 @@ line of its own.`,
     .description('the master key')
     .command('generate')
     .description('print a new master key for WALLET_ENCRYPTION_KEY')
-    .action(async () => (await import('./commands/keys.js')).runKeysGenerate({ json: isJson() }));
+    .option('--kms <KEY_ARN>', 'have AWS KMS make it and wrap it with this key; what is printed opens through KMS alone')
+    .action(async (options: { kms?: string }) => (await import('./commands/keys.js')).runKeysGenerate({ kms: options.kms, json: isJson() }));
   program
     .command('demo')
     .description('everything on this machine: real Postgres, real Flow emulator, sign-ups (from a source checkout)')

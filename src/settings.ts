@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { AppError } from './errors.js';
+import { AppError, toAppError } from './errors.js';
 import { isLoopback } from './loopback.js';
+import { parseMasterKeySource } from './masterKey/source.js';
 
 const PLACEHOLDER_HINT = 'see .env.example';
 
@@ -44,11 +45,12 @@ const webhookSecret = z
   .optional();
 
 const masterKey = z.string('is missing').transform((text, context) => {
-  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
-  const bytes = Buffer.from(text, 'base64');
-  if (/^[A-Za-z0-9+/]{43}=?$/.test(text) && bytes.length === 32) return bytes;
-  context.addIssue({ code: 'custom', message: 'must be 32 bytes in hex (64 digits) or base64; make one with `wallet-sync keys generate`' });
-  return z.NEVER;
+  try {
+    return parseMasterKeySource(text);
+  } catch (thrown) {
+    context.addIssue({ code: 'custom', message: toAppError(thrown).message });
+    return z.NEVER;
+  }
 });
 
 /** Every setting, by the name of its environment variable. Units are in design words: seconds, calls per second, FLOW. */

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppError } from '../src/errors.js';
+import { openMasterKey } from '../src/masterKey/openMasterKey.js';
 import { pickSettings, readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
 import { faultOf } from './support/faultOf.js';
 
@@ -186,13 +187,13 @@ describe('settings by name', () => {
 });
 
 describe('WALLET_ENCRYPTION_KEY', () => {
-  it('is 32 bytes, in hex or base64, with or without padding', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
+  it('is 32 bytes, in hex or base64, with or without padding', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 32, maxLength: 32 }), async (bytes) => {
         const key = Buffer.from(bytes);
         const base64 = key.toString('base64');
         for (const text of [key.toString('hex'), key.toString('hex').toUpperCase(), base64, base64.replace(/=$/, '')]) {
-          expect(read({ WALLET_ENCRYPTION_KEY: text }).WALLET_ENCRYPTION_KEY.equals(key)).toBe(true);
+          expect((await openMasterKey(read({ WALLET_ENCRYPTION_KEY: text }).WALLET_ENCRYPTION_KEY)).equals(key)).toBe(true);
         }
       }),
     );
@@ -264,7 +265,7 @@ describe('what is not set', () => {
   it('has the documented defaults', () => {
     expect(read()).toEqual({
       ...REQUIRED,
-      WALLET_ENCRYPTION_KEY: Buffer.from('ab'.repeat(32), 'hex'),
+      WALLET_ENCRYPTION_KEY: { kind: 'value' },
       FLOW_JSON: 'flow/flow.json',
       FUNDING_ACCOUNTS: undefined,
       PROVISION: 'all',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fingerprint } from '../src/fingerprint.js';
 import { readSettings, SETTING_NAMES } from '../src/settings.js';
-import { fingerprint, recordSettings } from '../src/settingsRecord.js';
+import { recordSettings } from '../src/settingsRecord.js';
 
 const SECRETS = { password: 'p4ssw0rd-of-the-database', role: 'a-service-role-key-of-some-length', master: 'ab'.repeat(32), query: 'hidden-in-a-query' };
 const ENVIRONMENT = {

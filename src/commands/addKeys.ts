@@ -26,7 +26,7 @@ export async function runAddKeys(account: string, options: { count: string; yes:
   const environment = readEnvironment();
   const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'TRANSACTION_EXPIRY']);
   refuseMainnet(settings.NETWORK);
-  const { network, node, requireNetwork } = openChain(settings, environment);
+  const { network, node, requireNetwork } = await openChain(settings, environment);
   const funder = findFunder(network, account, settings.FLOW_JSON);
   try {
     await withJournal(

@@ -15,7 +15,7 @@ import { withJournal } from './withJournal.js';
 export async function runFundersList(options: { json: boolean }): Promise<void> {
   const environment = readEnvironment();
   const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'FLOW_FUNDING_AMOUNT']);
-  const chain = openChain(settings, environment);
+  const chain = await openChain(settings, environment);
   try {
     const [slots, seen] = await Promise.all([withJournal(readSlots), readAccounts(chain)]);
     const funders = chain.network.funders.map((funder, index) => compare(funder, slots, seen[index] ?? null));

@@ -12,6 +12,7 @@ import { checkSchema } from '../journal/migrate.js';
 import { openJournal } from '../journal/pool.js';
 import { createRatePlaces } from '../journal/ratePlaces.js';
 import type { Log } from '../log.js';
+import { openMasterKey } from '../masterKey/openMasterKey.js';
 import type { Environment, Settings } from '../settings.js';
 import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
@@ -43,7 +44,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
   refuseMainnet(settings.NETWORK);
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
   try {
-    // The database and the chain are asked beside each other; what is wrong with the database is said first.
+    // The database, the chain and what holds the master key are asked beside each other; what is wrong with the database is said first.
     const schema = checkSchema(journal);
     schema.catch(() => undefined);
     const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
@@ -51,7 +52,9 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
     const statistics = createStatistics();
     const telemetry = createTelemetry(log);
     const health = createNodeHealth({ log, onHealth: (now) => (statistics.accessNode = now) });
-    const { network, node, requireNetwork } = openChain(settings, environment, {
+    const masterKey = openMasterKey(settings.WALLET_ENCRYPTION_KEY);
+    masterKey.catch(() => undefined);
+    const { network, node, requireNetwork } = await openChain(settings, environment, {
       timeoutMs: CALL_TIMEOUT_MS,
       log,
       watch: health.watch,
@@ -70,6 +73,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       await chain;
       onStep('Flow configuration');
       const balances = await funders;
+      const vault = { masterKey: await masterKey, journal };
       if (options.isReadOnly !== true) {
         await registerFunders(journal, network);
         await saveBalances(journal, balances);
@@ -83,7 +87,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
         node,
         network,
         cadence: loadCadence(network),
-        vault: createAuditedVault({ masterKey: settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }),
+        vault: createAuditedVault({ ...vault, instanceId: id }),
         log,
         statistics,
         telemetry,

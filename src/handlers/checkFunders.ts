@@ -24,7 +24,11 @@ export function faultOfKey(funder: Funder, key: AccountKey | undefined): string 
   if (key === undefined) return 'missing';
   if (key.revoked) return 'revoked';
   if (key.weight < FULL_WEIGHT) return `of weight ${key.weight}: it cannot sign alone`;
-  return key.publicKey === funder.signer.publicKey ? null : 'another one';
+  const { publicKey, signatureAlgorithm, hashAlgorithm } = funder.signer;
+  if (key.publicKey !== publicKey) return 'another one';
+  // The access node takes a signature of other algorithms; only the chain, a fee later, does not.
+  if (key.signatureAlgorithm === signatureAlgorithm && key.hashAlgorithm === hashAlgorithm) return null;
+  return `of ${key.signatureAlgorithm} with ${key.hashAlgorithm}, not ${signatureAlgorithm} with ${hashAlgorithm}`;
 }
 
 /** A funder as the chain has it. Throws `usage` where there is no such account. */
@@ -47,7 +51,7 @@ export async function requireFunders(instance: Pick<Instance, 'node' | 'network'
     instance.network.funders.map(async (funder) => {
       const { balance, faultAt } = await readFunder(instance, funder);
       const fault = funder.keyIndexes.map(faultAt).find((found) => found !== null);
-      if (fault != null) throw new AppError('usage', fault, { where: describeFunder(funder), mend: 'point its key file in flow.json at the key that the account has' });
+      if (fault != null) throw new AppError('usage', fault, { where: describeFunder(funder), mend: 'name in flow.json the key that the account has, with its algorithms' });
       return { address: funder.address, balance };
     }),
   );

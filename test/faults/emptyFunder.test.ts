@@ -14,7 +14,7 @@ let world: DaemonWorld;
 let outsider: Outsider;
 beforeAll(async () => {
   world = await startDaemonWorld({ funders: 3 });
-  outsider = startOutsider(world.stack);
+  outsider = await startOutsider(world.stack);
 });
 afterAll(async () => {
   outsider?.close();

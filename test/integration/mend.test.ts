@@ -38,7 +38,7 @@ const open = async (options: Parameters<typeof startInProcess>[1] = {}): Promise
 
 beforeAll(async () => {
   stack = await startStack({ blockTimeMs: 200, funders: 3 });
-  outsider = startOutsider(stack);
+  outsider = await startOutsider(stack);
   [ann, bob] = [await open(), await open()];
   await signUpMany(stack.authPool, WALLETS);
   await ann.maker.startBatches();

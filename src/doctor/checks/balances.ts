@@ -12,7 +12,7 @@ export const balancesCheck = defineCheck({
   needs: ['funding accounts', 'migrations'],
   settings: ['DATABASE_URL', 'FLOW_FUNDING_AMOUNT'],
   async examine({ chain, journal }, { FLOW_FUNDING_AMOUNT }) {
-    const { node, network } = chain();
+    const { node, network } = await chain();
     const lowWater = lowWaterMark(FLOW_FUNDING_AMOUNT);
     const accounts = await Promise.all(network.funders.map(async (funder) => ({ name: funder.name, balance: (await node.account(funder.address))?.balance ?? 0n })));
     const low = accounts.filter(({ balance }) => balance < lowWater);

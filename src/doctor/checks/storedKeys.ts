@@ -3,6 +3,7 @@ import { toAppError } from '../../errors.js';
 import { isKeyOf } from '../../flow/keys.js';
 import { createAuditedVault } from '../../handlers/auditedVault.js';
 import { sampleKeys } from '../../journal/keySample.js';
+import { openMasterKey } from '../../masterKey/openMasterKey.js';
 import { defineCheck, fail, failOf, ok } from '../check.js';
 
 /** The oldest and the newest so many: a key that was changed once shows in one of both. */
@@ -14,7 +15,7 @@ export const storedKeysCheck = defineCheck({
   needs: ['migrations'],
   settings: ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY'],
   async examine({ journal }, { WALLET_ENCRYPTION_KEY }) {
-    const vault = createAuditedVault({ masterKey: WALLET_ENCRYPTION_KEY, journal: journal(), instanceId: randomUUID() });
+    const vault = createAuditedVault({ masterKey: await openMasterKey(WALLET_ENCRYPTION_KEY), journal: journal(), instanceId: randomUUID() });
     const keys = await sampleKeys(journal(), EACH);
     const opener = await vault.openFor({ why: 'doctor tries the master key', accountIds: keys.map(({ accountId }) => accountId) });
     for (const { accountId, encryptedPrivateKey, publicKey } of keys) {

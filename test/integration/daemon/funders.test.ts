@@ -24,7 +24,7 @@ beforeAll(async () => {
   world = await startDaemonWorld({ funders: 7 });
   const all = world.stack.env();
   env = Object.fromEntries(['DATABASE_URL', 'NETWORK', 'FLOW_ACCESS_NODE', 'FLOW_JSON'].map((name) => [name, all[name] ?? '']));
-  network = loadNetwork({ flowJsonPath: env['FLOW_JSON']!, network: 'emulator', env: {} });
+  network = await loadNetwork({ flowJsonPath: env['FLOW_JSON']!, network: 'emulator', env: {} });
   const limiter = createLimiter({ scriptRps: 1_000, transactionRps: 1_000, eventRps: 1_000, readRps: 1_000 });
   node = connectAccessNode({ url: world.stack.emulator.restUrl, limiter, log: createLog({ level: 'silent' }) });
   await sql("insert into wallet_sync.slot (address, key_index, leased_by, epoch, lease_until) values ($1, 0, $2, 1, clock_timestamp() + interval '1 hour')", [funder('funder-6').address, randomUUID()]);
