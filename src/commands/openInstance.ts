@@ -6,6 +6,7 @@ import { createAuditedVault } from '../handlers/auditedVault.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
 import { createNodeHealth } from '../handlers/nodeHealth.js';
+import { registerMasterKey, requireMasterKeys } from '../handlers/requireMasterKeys.js';
 import { createStatistics } from '../handlers/statistics.js';
 import { saveBalances } from '../journal/balances.js';
 import { checkSchema } from '../journal/migrate.js';
@@ -35,7 +36,7 @@ export interface OpenInstanceOptions {
 
 /**
  * Opens what an instance works with, runs `work` and closes it again. Checks database, access node and funding accounts first; throws
- * `usage` for what is set wrongly.
+ * `usage` for what is set wrongly. A master key that is not the database's is found before anything is written.
  */
 export async function withInstance<T>(options: OpenInstanceOptions, work: (instance: Instance) => Promise<T>): Promise<T> {
   const { environment, settings, log } = options;
@@ -44,7 +45,9 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
   try {
     // The database and the chain are asked beside each other; what is wrong with the database is said first.
-    const schema = checkSchema(journal);
+    const id = randomUUID();
+    const vault = createAuditedVault({ masterKey: settings.WALLET_ENCRYPTION_KEY, nextMasterKey: settings.WALLET_ENCRYPTION_KEY_NEXT, journal, instanceId: id });
+    const schema = checkSchema(journal).then(() => requireMasterKeys(journal, vault));
     schema.catch(() => undefined);
     const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
     const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
@@ -71,11 +74,11 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       onStep('Flow configuration');
       const balances = await funders;
       if (options.isReadOnly !== true) {
+        await registerMasterKey(journal, vault);
         await registerFunders(journal, network);
         await saveBalances(journal, balances);
       }
       onStep('funding accounts');
-      const id = randomUUID();
       return await work({
         id,
         settings,
@@ -83,7 +86,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
         node,
         network,
         cadence: loadCadence(network),
-        vault: createAuditedVault({ masterKey: settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }),
+        vault,
         log,
         statistics,
         telemetry,
