@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { NO_FAULTS, type FaultPort } from '../faultPoints.js';
 import { loadCadence } from '../flow/cadence.js';
 import { HOLD_MS } from '../flow/limiter.js';
-import { createAuditedVault } from '../handlers/auditedVault.js';
+import { createAuditedVault, type AuditedVault } from '../handlers/auditedVault.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
 import { createNodeHealth } from '../handlers/nodeHealth.js';
+import { registerMasterKey, requireMasterKeys } from '../handlers/requireMasterKeys.js';
 import { createStatistics } from '../handlers/statistics.js';
 import { saveBalances } from '../journal/balances.js';
 import { checkSchema } from '../journal/migrate.js';
-import { openJournal } from '../journal/pool.js';
+import { openJournal, type Db } from '../journal/pool.js';
 import { createRatePlaces } from '../journal/ratePlaces.js';
 import type { Log } from '../log.js';
-import { openMasterKey } from '../masterKey/openMasterKey.js';
+import { openMasterKeys } from '../masterKey/openMasterKey.js';
 import type { Environment, Settings } from '../settings.js';
 import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
@@ -36,7 +37,7 @@ export interface OpenInstanceOptions {
 
 /**
  * Opens what an instance works with, runs `work` and closes it again. Checks database, access node and funding accounts first; throws
- * `usage` for what is set wrongly.
+ * `usage` for what is set wrongly. A master key that is not the database's is found before anything is written.
  */
 export async function withInstance<T>(options: OpenInstanceOptions, work: (instance: Instance) => Promise<T>): Promise<T> {
   const { environment, settings, log } = options;
@@ -44,16 +45,17 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
   refuseMainnet(settings.NETWORK);
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
   try {
-    // The database, the chain and what holds the master key are asked beside each other; what is wrong with the database is said first.
+    // The database, the chain and what holds the master keys are asked beside each other; what is wrong with the database is said first.
+    const id = randomUUID();
     const schema = checkSchema(journal);
+    const ring = openRing(settings, { journal, instanceId: id }, schema);
+    ring.catch(() => undefined);
     schema.catch(() => undefined);
     const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
     const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
     const statistics = createStatistics();
     const telemetry = createTelemetry(log);
     const health = createNodeHealth({ log, onHealth: (now) => (statistics.accessNode = now) });
-    const masterKey = openMasterKey(settings.WALLET_ENCRYPTION_KEY);
-    masterKey.catch(() => undefined);
     const { network, node, requireNetwork } = await openChain(settings, environment, {
       timeoutMs: CALL_TIMEOUT_MS,
       log,
@@ -73,13 +75,13 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       await chain;
       onStep('Flow configuration');
       const balances = await funders;
-      const vault = { masterKey: await masterKey, journal };
+      const vault = await ring;
       if (options.isReadOnly !== true) {
+        await registerMasterKey(journal, vault);
         await registerFunders(journal, network);
         await saveBalances(journal, balances);
       }
       onStep('funding accounts');
-      const id = randomUUID();
       return await work({
         id,
         settings,
@@ -87,7 +89,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
         node,
         network,
         cadence: loadCadence(network),
-        vault: createAuditedVault({ ...vault, instanceId: id }),
+        vault,
         log,
         statistics,
         telemetry,
@@ -101,4 +103,12 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
   } finally {
     await within(CLOSE_MS, journal.close());
   }
+}
+
+/** The vault of the settings' master keys, once they are known to be the database's. */
+async function openRing(settings: Settings, parts: { readonly journal: Db; readonly instanceId: string }, schema: Promise<unknown>): Promise<AuditedVault> {
+  const vault = createAuditedVault({ ...(await openMasterKeys(settings)), ...parts });
+  await schema;
+  await requireMasterKeys(parts.journal, vault);
+  return vault;
 }

@@ -96,7 +96,7 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
   const follower = createFollower(instance, createSettlers(instance, createBatchSize(), createPace(instance.now)), { maySend: () => !paused, onSettled: () => undefined });
   /** Transactions of the dead have nobody, where no daemon runs. */
   const beat = async (): Promise<void> => {
-    await heartbeat(journal, id, statistics);
+    await heartbeat(journal, id, statistics, { masterKeys: instance.vault.keyIds });
     paused = await isPaused(journal);
     for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) follower.follow(transaction);
   };

@@ -55,11 +55,11 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     return demand.demand >= half || demand.quietMs >= QUIET_MS ? demand.demand : 0;
   };
 
-  const makeKeys = (count: number): Promise<NewKey[]> =>
+  const makeKeys = (count: number, masterKey: string | undefined): Promise<NewKey[]> =>
     Promise.resolve(
       Array.from({ length: Math.max(0, count) }, () => {
         const { privateKey, publicKey } = generateKeyPair();
-        return { publicKey, encryptedPrivateKey: instance.vault.seal(privateKey, publicKey) };
+        return { publicKey, encryptedPrivateKey: instance.vault.seal(privateKey, publicKey, masterKey) };
       }),
     );
 
@@ -103,7 +103,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       }
       const slot = (leased = await leaseSlot(journal, instance.id, addresses));
       if (slot === null) return false;
-      const accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, makeKeys });
+      const accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, masterKey: instance.vault.keyId, makeKeys });
       if (accounts.length === 0) {
         await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
         leased = null;

@@ -19,6 +19,10 @@ export const AUDIT_KINDS = [
   'resumed',
   'resync-asked',
   'retried',
+  'master-key-registered',
+  'rotation-started',
+  'keys-rewrapped',
+  'rotation-ended',
   'audit-forgotten',
 ] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];

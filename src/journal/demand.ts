@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { INSTANCE_LEASE_MS } from './instances.js';
+import { sealingKey } from './masterKeys.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 import type { Slot } from './slots.js';
 
@@ -39,8 +40,10 @@ export interface PrepareRequest {
   readonly maxAccounts: number;
   /** Decides, from the demand counted under the lock, how many to make now. */
   readonly decide: (demand: Demand) => number;
-  /** Makes key pairs and encrypts the private keys. */
-  readonly makeKeys: (count: number) => Promise<NewKey[]>;
+  /** The master key that seals where none is registered yet. */
+  readonly masterKey?: string;
+  /** Makes key pairs and encrypts the private keys, under that master key. */
+  readonly makeKeys: (count: number, masterKey: string | undefined) => Promise<NewKey[]>;
 }
 
 /**
@@ -54,7 +57,8 @@ export async function prepareAccounts(journal: Journal, request: PrepareRequest)
     const wanted = Math.min(request.maxAccounts, request.decide(await readDemand(db, request.poolSize)));
     if (wanted <= 0) return [];
     const { accounts: taken, areBounded } = await takeStranded(db, request.instanceId, wanted);
-    const keys = areBounded ? [] : await request.makeKeys(wanted - taken.length);
+    // Held until the keys are committed: so none is stored under a master key that a rotation has made the old one meanwhile.
+    const keys = areBounded || taken.length === wanted ? [] : await request.makeKeys(wanted - taken.length, await sealingKey(db, request.masterKey));
     if (keys.length === 0) return taken;
     const stored = await queryRows(
       db,

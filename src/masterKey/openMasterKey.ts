@@ -13,6 +13,13 @@ export async function openMasterKey(source: MasterKeySource, setting = 'WALLET_E
   return key;
 }
 
+/** The master keys of the settings, asked beside each other: the one that seals, and a second one where a rotation needs it. */
+export async function openMasterKeys(settings: { readonly WALLET_ENCRYPTION_KEY: MasterKeySource; readonly WALLET_ENCRYPTION_KEY_NEXT?: MasterKeySource | undefined }): Promise<{ masterKey: Buffer; nextMasterKey: Buffer | undefined }> {
+  const next = settings.WALLET_ENCRYPTION_KEY_NEXT;
+  const [masterKey, nextMasterKey] = await Promise.all([openMasterKey(settings.WALLET_ENCRYPTION_KEY), next === undefined ? undefined : openMasterKey(next, 'WALLET_ENCRYPTION_KEY_NEXT')]);
+  return { masterKey, nextMasterKey };
+}
+
 async function open(content: MasterKeyContent, setting: string): Promise<Buffer> {
   switch (content.kind) {
     case 'value':

@@ -146,7 +146,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
 
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
   const beat = async (): Promise<void> => {
-    await heartbeat(journal, id, statistics, options.httpUrl ?? null);
+    await heartbeat(journal, id, statistics, { httpUrl: options.httpUrl ?? null, masterKeys: instance.vault.keyIds });
     if (failures.isSchemaMissing()) {
       await requireSchema();
       failures.schemaIsBack();
