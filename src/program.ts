@@ -159,12 +159,47 @@ Read page by page, so any number of entries may follow. With --json each is a
 line of its own.`,
     )
     .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
-  program
-    .command('keys')
-    .description('the master key')
+  const keys = program.command('keys').description("the master key, and the users' keys under it");
+  keys
     .command('generate')
     .description('print a new master key for WALLET_ENCRYPTION_KEY')
     .action(async () => (await import('./commands/keys.js')).runKeysGenerate({ json: isJson() }));
+  keys
+    .command('verify')
+    .description('open every stored key; compare it with its public key, its copy and the chain')
+    .summary('open every stored key and compare it')
+    .option('--user <ID>', 'one user (auth.users.id) instead of all')
+    .option('--no-chain', "don't ask the chain")
+    .addHelpText(
+      'after',
+      `
+Changes nothing but the audit log, and reads the chain alone. Exit status 1
+where a key is not as it should be: counts, and the first 100 with what mends
+each. Stopped by Ctrl-C it reports what it has seen.`,
+    )
+    .action(async (options: { user?: string; chain: boolean }) => (await import('./commands/keys/verify.js')).runKeysVerify({ ...options, user: options.user, json: isJson() }));
+  keys
+    .command('export')
+    .argument('<ID>', "a user's id, or his account's number or address")
+    .option('--to <PUBKEY>', 'encrypt it to this public key: a PEM file, or base64 or hex')
+    .option('--yes', "don't ask", false)
+    .description("give a user's private key out, plain or encrypted to its receiver")
+    .addHelpText(
+      'after',
+      `
+The audit log says so before it comes out. With --to it is an envelope (HPKE,
+RFC 9180) for X25519 or P-256, which the receiver opens with \`keys open\`:
+  openssl genpkey -algorithm X25519 -out receiver.pem   his, mode 0600
+  openssl pkey -in receiver.pem -pubout                 what he gives away`,
+    )
+    .action(async (id: string, options: { to?: string; yes: boolean }) => (await import('./commands/keys/export.js')).runKeysExport(id, { ...options, to: options.to, json: isJson() }));
+  keys
+    .command('open')
+    .argument('[FILE]', 'the envelope; - or nothing: standard input')
+    .requiredOption('--key <FILE>', "the receiver's private key: PEM, mode 0600")
+    .description('open what `keys export --to` made: print the private key in it')
+    .addHelpText('after', '\nNeeds no database and no setting. The private key goes to standard output alone.')
+    .action(async (file: string | undefined, options: { key: string }) => (await import('./commands/keys/open.js')).runKeysOpen(file, { ...options, json: isJson() }));
   program
     .command('demo')
     .description('everything on this machine: real Postgres, real Flow emulator, sign-ups (from a source checkout)')
