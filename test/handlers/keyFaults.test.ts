@@ -47,7 +47,7 @@ describe('a stored key and its copy', () => {
 });
 
 describe('the chain', () => {
-  it.each<[string, Partial<StoredKey>, unknown]>([
+  it.each<[string, Partial<StoredKey>, object | null]>([
     ['is asked about address and public key', {}, { address: own.address, publicKey: pair.publicKey }],
     ['is not asked about an account without an address', { address: null }, null],
     ['is not asked twice about a copy', { isCopyOnly: true }, null],
