@@ -41,7 +41,7 @@ export async function giveKey(instance: Pick<Instance, 'journal' | 'vault'>, sto
   const given: GivenKey = receiver === null ? { key } : { envelope: await sealEnvelope(key, receiver) };
   await instance.journal.transaction(async (db) => {
     await nameActor(db, by);
-    await writeOperatorActs(db, [{ kind: 'key-exported', authId, detail: { address, ...(receiver === null ? { to: 'operator' } : { to: 'hpke', receiver: receiver.fingerprint }) } }]);
+    await writeOperatorActs(db, [{ kind: 'key-exported', authId, detail: { flow_address: address, ...(receiver === null ? { to: 'operator' } : { to: 'hpke', receiver: receiver.fingerprint }) } }]);
   });
   return given;
 }
