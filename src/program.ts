@@ -1,5 +1,6 @@
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { toAppError } from './errors.js';
+import { addKeysCommands } from './commands/keys/commands.js';
 
 /** The program: its commands, their arguments and options. Nothing of a command's own code is loaded before it is called. */
 export function createProgram(): Command {
@@ -159,33 +160,7 @@ Read page by page, so any number of entries may follow. With --json each is a
 line of its own.`,
     )
     .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
-  const keys = program.command('keys').description('the master key, and what is encrypted under it');
-  keys
-    .command('rotate')
-    .description('move all stored keys to the master key in WALLET_ENCRYPTION_KEY_NEXT, while everything runs')
-    .summary('move all stored keys to a new master key')
-    .option('--status', 'instead: which master key is the current one, and how many keys are under which', false)
-    .addHelpText(
-      'after',
-      `
-1. wallet-sync keys generate
-2. Set it as WALLET_ENCRYPTION_KEY_NEXT for every instance; restart them one by
-   one. All open both, and go on with the old one.
-3. wallet-sync keys rotate
-4. Set it as WALLET_ENCRYPTION_KEY, drop WALLET_ENCRYPTION_KEY_NEXT; restart.
-Broken off, it goes on when it is run again. It ends only when no key is under
-the old master key; then keep that one with the backups it opens, and nowhere
-else. See docs/custody.md.`,
-    )
-    .action(async (options: { status: boolean }) => {
-      const command = await import('./commands/rotateKeys.js');
-      return options.status ? command.runKeysStatus({ json: isJson() }) : command.runKeysRotate({ json: isJson() });
-    });
-  keys
-    .command('generate')
-    .description('print a new master key for WALLET_ENCRYPTION_KEY')
-    .option('--kms <KEY_ARN>', 'have AWS KMS make it and wrap it with this key; what is printed opens through KMS alone')
-    .action(async (options: { kms?: string }) => (await import('./commands/keys.js')).runKeysGenerate({ kms: options.kms, json: isJson() }));
+  addKeysCommands(program, isJson);
   program
     .command('demo')
     .description('everything on this machine: real Postgres, real Flow emulator, sign-ups (from a source checkout)')

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { readEnvironment } from '../environment.js';
-import { createAuditedVault } from '../handlers/auditedVault.js';
-import { rotateKeys, type Rotated, type Unopened } from '../handlers/rotateKeys.js';
-import { countKeys, readMasterKeys, type KeyCount, type MasterKey } from '../journal/masterKeys.js';
-import { checkSchema } from '../journal/migrate.js';
-import { openMasterKeys } from '../masterKey/openMasterKey.js';
-import { masterKeyId } from '../secrets.js';
-import { pickSettings } from '../settings.js';
-import { onStopSignals } from '../shutdown.js';
-import { operator } from './operator.js';
-import { print } from './output.js';
-import { startProgress } from './progress.js';
-import { withJournal } from './withJournal.js';
+import { readEnvironment } from '../../environment.js';
+import { createAuditedVault } from '../../handlers/auditedVault.js';
+import { rotateKeys, type Rotated, type Unopened } from '../../handlers/rotateKeys.js';
+import { countKeys, readMasterKeys, type KeyCount, type MasterKey } from '../../journal/masterKeys.js';
+import { checkSchema } from '../../journal/migrate.js';
+import { openMasterKeys } from '../../masterKey/openMasterKey.js';
+import { masterKeyId } from '../../secrets.js';
+import { pickSettings } from '../../settings.js';
+import { onStopSignals } from '../../shutdown.js';
+import { operator } from '../operator.js';
+import { print } from '../output.js';
+import { startProgress } from '../progress.js';
+import { withJournal } from '../withJournal.js';
 
 /** Keys that don't open are listed up to here. */
 const LISTED = 100;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readEnvironment } from '../environment.js';
-import { masterKeyId } from '../secrets.js';
-import { print } from './output.js';
+import { readEnvironment } from '../../environment.js';
+import { masterKeyId } from '../../secrets.js';
+import { print } from '../output.js';
 
 /** `wallet-sync keys generate`: a new master key, on standard output alone. With `kms`, one that AWS KMS has made and wrapped, whose id shows only once it is opened. */
 export async function runKeysGenerate(options: { kms: string | undefined; json: boolean }): Promise<void> {
@@ -18,5 +18,5 @@ function generate(): { key: string; id: string } {
 async function generateInKms(keyArn: string): Promise<string> {
   // AWS's client looks for its settings in the process's environment, which .env completes.
   readEnvironment();
-  return (await import('../masterKey/kmsMasterKey.js')).generateKmsMasterKey(keyArn, '--kms');
+  return (await import('../../masterKey/kmsMasterKey.js')).generateKmsMasterKey(keyArn, '--kms');
 }
