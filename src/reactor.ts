@@ -40,6 +40,8 @@ import { createTimerSource } from './streams/timerSource.js';
 import { openUsers } from './users/openUsers.js';
 import { createDeferred, waitUntil, within } from './waiting.js';
 
+/** More users than this who rang during one look are taken for all users: a look serves whoever waits. */
+const RINGS_AT_MOST = 10_000;
 const HEARTBEAT_MS = 2_000;
 /** What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. */
 const CONTROL_MS = 500;
@@ -256,8 +258,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   const signals = mergeSources(sources, { log });
 
   /** Runs `work` for what has arrived, one at a time; what arrives meanwhile leads to one more run. */
-  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>) =>
-    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: report(name) })).subscribe();
+  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>, overflow?: { readonly most: number; readonly item: T }) =>
+    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: report(name), ...(overflow === undefined ? {} : { overflow }) })).subscribe();
 
   // Before anything is heard, given or made: what all instances agree on.
   await register();
@@ -267,7 +269,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
       count(statistics.signals, `${signal.source}:${signal.kind}`);
       telemetry.emit({ kind: 'signal-heard', source: signal.source, signal: signal.kind });
     }),
-    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
+    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look, { most: RINGS_AT_MOST, item: { authId: null, source: 'notify' } }),
     handle('make', make$, () => '', () => maker.startBatches()),
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', async ([signal]) => signal && runSweep(signal)),
     handle('control', signals.controls$, controlKey, control.obey),

@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { AppError } from '../errors.js';
+import { readSmallFile } from '../limits/readSmallFile.js';
 import type { FlowKey } from './flowJson.js';
 import { createSigner, type Signer } from './sign.js';
 
@@ -35,21 +35,20 @@ export function loadFunderKey(options: FunderKeyOptions): Signer {
   }
 }
 
+/** A key in hex has 64 characters, and may stand between blanks. */
+const MAX_KEY_BYTES = 4_096;
+
 function readKeyFile(path: string, variable: string): string {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch {
-    throw new AppError('usage', 'the key file cannot be read', { where: path, mend: `put the key there with mode 0600, or set ${variable}` });
-  }
   try {
     // Looked at through the open file, so that it cannot be swapped in between. Windows has no such modes.
-    const mode = fstatSync(file).mode & 0o777;
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw new AppError('usage', `the key file can be read by others (mode ${mode.toString(8).padStart(4, '0')})`, { where: path, mend: `chmod 600 ${path}` });
-    }
-    return readFileSync(file, 'utf8');
-  } finally {
-    closeSync(file);
+    return readSmallFile(path, MAX_KEY_BYTES, (stat) => {
+      const mode = stat.mode & 0o777;
+      if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+        throw new AppError('usage', `the key file can be read by others (mode ${mode.toString(8).padStart(4, '0')})`, { where: path, mend: `chmod 600 ${path}` });
+      }
+    });
+  } catch (thrown) {
+    if (thrown instanceof AppError) throw thrown;
+    throw new AppError('usage', 'the key file cannot be read', { where: path, mend: `put the key there with mode 0600, or set ${variable}` });
   }
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { readSmallFile } from '../limits/readSmallFile.js';
 import { normalizeAddress } from './address.js';
 import { isAddressOf, type NetworkName } from './addressSpace.js';
 import { FlowJson, type FlowAccount } from './flowJson.js';
@@ -59,7 +59,8 @@ export function loadNetwork(options: NetworkOptions): Network {
   const funders: Funder[] = [];
   for (const funder of new Set(names)) {
     try {
-      funders.push(loadFunder(funder, flowJson.accounts[funder], options));
+      // Each object has a "constructor", and it is no account.
+      funders.push(loadFunder(funder, Object.hasOwn(flowJson.accounts, funder) ? flowJson.accounts[funder] : undefined, options));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       faults.push(error);
@@ -73,10 +74,13 @@ export function loadNetwork(options: NetworkOptions): Network {
   return { name, ...NETWORKS[name], contracts: readContracts(flowJson, name), funders };
 }
 
+/** A project of hundreds of contracts has some 100 kB. */
+const MAX_FLOW_JSON_BYTES = 4_000_000;
+
 function readFlowJson(path: string): FlowJson {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readSmallFile(path, MAX_FLOW_JSON_BYTES);
   } catch (cause) {
     throw new AppError('usage', 'flow.json cannot be read', { where: path, mend: 'set FLOW_JSON to the path of flow.json', cause });
   }
