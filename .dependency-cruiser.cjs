@@ -11,6 +11,7 @@ module.exports = {
     rule('users-know-no-work', 'A source of users lists them; what is done with them is the handlers\' part.', { path: '^src/users' }, { path: '^src/(streams|handlers|flow|http|commands)' }),
     rule('handlers-know-no-streams', 'A handler is called by the reactor and looks at state; it never listens.', { path: '^src/handlers' }, { path: '^src/(streams|http|commands)' }),
     rule('handover-knows-nobody', 'How a key is encrypted to its receiver needs no journal, chain or master key: who receives one runs the same code without them.', { path: '^src/handover' }, { path: '^src/(?!handover|errors)' }),
+    rule('bounds-know-nobody', 'What bounds an input is asked by every layer, and knows none of them.', { path: '^src/bounds' }, { path: '^src/(?!bounds|errors)' }),
     rule('telemetry-knows-nobody', 'Whoever emits may name an event; an event that named a layer would tie all layers together.', { path: '^src/telemetry' }, { path: '^src/(?!telemetry|errors|log)' }),
     rule('nobody-measures-itself', 'Work emits events and never knows who counts them: only what starts and shows the daemon sees the metrics.', { path: '^src/(?!commands|http|metrics)' }, { path: '^src/metrics' }),
     rule('http-shows-and-asks', 'What is answered over HTTP is read from the journal and the chain, and asked for through the journal; it opens no key and does no work itself.', { path: '^src/http' }, { path: '^src/(streams|users|files|commands|reactor|secrets|secretFile|kms|masterKey)' }),

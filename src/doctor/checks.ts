@@ -7,6 +7,7 @@ import { contractsCheck } from './checks/contracts.js';
 import { controlCheck } from './checks/control.js';
 import { databaseCheck } from './checks/database.js';
 import { envFileCheck } from './checks/envFile.js';
+import { exposureCheck } from './checks/exposure.js';
 import { flowJsonCheck } from './checks/flowJson.js';
 import { fundersCheck } from './checks/funders.js';
 import { listeningCheck } from './checks/listening.js';
@@ -34,6 +35,7 @@ export const CHECKS: readonly Check[] = [
   schemaCheck,
   triggersCheck,
   walletTableCheck,
+  exposureCheck,
   publicationCheck,
   controlCheck,
   serviceKeyCheck,

@@ -1,6 +1,7 @@
 import { readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { isTooDeep } from '../bounds/depth.js';
 import { entryLine } from './entry.js';
 import { mergeEntries, type EntrySource, type Merged } from './mergeEntries.js';
 import { openEntries, OtherLayout } from './readEntries.js';
@@ -10,6 +11,8 @@ import { createEntryWriter, type EntryWriter } from './writeEntries.js';
 const MODE = 0o600;
 /** A file that others change while it is merged is merged again so often. */
 const ATTEMPTS = 3;
+/** A file of another layout is parsed whole: a million entries have 250 MB. */
+const MAX_PARSED_BYTES = 400_000_000;
 /** Editors of Windows put it before the text; JSON.parse refuses it. */
 const BYTE_ORDER_MARK = /^\ufeff/;
 /** Loose on purpose: entries and keys made by hand survive. */
@@ -94,6 +97,8 @@ async function inOurLayout<T>(path: string, options: FileOptions, work: () => Pr
  */
 async function bringIntoLayout(path: string): Promise<Corrupt | null> {
   const before = await identityOf(path);
+  const { size } = await stat(path);
+  if (size > MAX_PARSED_BYTES) throw new AppError('data', `has ${Math.round(size / 1_000_000)} MB of another layout than this program's`, { where: path, mend: 'move it away: it is made anew' });
   let content: z.output<typeof fileSchema>;
   try {
     content = fileSchema.parse(JSON.parse((await readFile(path, 'utf8')).replace(BYTE_ORDER_MARK, '')));
@@ -101,6 +106,7 @@ async function bringIntoLayout(path: string): Promise<Corrupt | null> {
     if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
     return { reason: error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}', setAsideAs: await setAside(path) };
   }
+  if (isTooDeep(content)) return { reason: 'it is nested too deep', setAsideAs: await setAside(path) };
   const { accounts, ...beside } = content;
   await replaceFile(path, async (file) => {
     const writer = createEntryWriter(file);

@@ -45,6 +45,8 @@ export function hasKeyFile(folder: string, authId: string): boolean {
 /** Whether a user's key file is there and holds exactly this key. */
 export async function holdsKey(folder: string, authId: string, privateKey: string): Promise<boolean> {
   if (!hasKeyFile(folder, authId)) return false;
+  // Something else of that name can have any length.
+  if ((await lstat(keyPath(folder, authId))).size !== Buffer.byteLength(privateKey)) return false;
   return (await readFile(keyPath(folder, authId), 'utf8')) === privateKey;
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { readSmallFile } from '../bounds/readSmallFile.js';
 import { normalizeAddress } from './address.js';
 import { isAddressOf, type NetworkName } from './addressSpace.js';
 import { FlowJson, type FlowAccount } from './flowJson.js';
@@ -58,7 +58,8 @@ export async function loadNetwork(options: NetworkOptions): Promise<Network> {
   const names = options.fundingAccounts ?? Object.keys(flowJson.accounts).filter((account) => /^funder-/.test(account) && belongsTo(flowJson.accounts[account], name));
   const funders: Funder[] = [];
   const faults: AppError[] = [];
-  for (const outcome of await Promise.allSettled([...new Set(names)].map((funder) => loadFunder(funder, flowJson.accounts[funder], options)))) {
+  // Each object has a "constructor", and it is no account.
+  for (const outcome of await Promise.allSettled([...new Set(names)].map((funder) => loadFunder(funder, Object.hasOwn(flowJson.accounts, funder) ? flowJson.accounts[funder] : undefined, options)))) {
     if (outcome.status === 'fulfilled') funders.push(outcome.value);
     else if (outcome.reason instanceof AppError) faults.push(outcome.reason);
     else throw outcome.reason;
@@ -72,10 +73,13 @@ export async function loadNetwork(options: NetworkOptions): Promise<Network> {
   return { name, ...NETWORKS[name], contracts: readContracts(flowJson, name), funders };
 }
 
+/** A project of hundreds of contracts has some 100 kB. */
+const MAX_FLOW_JSON_BYTES = 4_000_000;
+
 function readFlowJson(path: string): FlowJson {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readSmallFile(path, MAX_FLOW_JSON_BYTES);
   } catch (cause) {
     throw new AppError('usage', 'flow.json cannot be read', { where: path, mend: 'set FLOW_JSON to the path of flow.json', cause });
   }

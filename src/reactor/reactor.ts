@@ -31,6 +31,8 @@ import { onceEach } from './onceEach.js';
 import { openSources } from './sources.js';
 import { createSweeping } from './sweeping.js';
 
+/** More users than this who rang during one look are taken for all users: a look serves whoever waits. */
+const RINGS_AT_MOST = 10_000;
 const HEARTBEAT_MS = 2_000;
 /** What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. */
 const CONTROL_MS = 500;
@@ -173,8 +175,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   const { signals, firstProof } = openSources(instance, stopping.signal);
 
   /** Runs `work` for what has arrived, one at a time; what arrives meanwhile leads to one more run. */
-  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>) =>
-    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: failures.report(name) })).subscribe();
+  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>, overflow?: { readonly most: number; readonly item: T }) =>
+    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: failures.report(name), ...(overflow === undefined ? {} : { overflow }) })).subscribe();
   const unlessSchemaMissing = (work: () => Promise<unknown>): Promise<unknown> => (failures.isSchemaMissing() ? Promise.resolve() : work());
 
   // Before anything is heard, given or made: what all instances agree on.
@@ -185,7 +187,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
       count(statistics.signals, `${signal.source}:${signal.kind}`);
       telemetry.emit({ kind: 'signal-heard', source: signal.source, signal: signal.kind });
     }),
-    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
+    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look, { most: RINGS_AT_MOST, item: { authId: null, source: 'notify' } }),
     handle('make', make$, () => '', () => maker.startBatches()),
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', ([signal]) => unlessSchemaMissing(async () => signal && sweeping.run(signal))),
     handle('control', signals.controls$, controlKey, control.obey),

@@ -38,8 +38,9 @@ export async function runKeysVerify(options: KeysVerifyOptions): Promise<void> {
     const report = await withJournal(
       async (journal) => {
         await checkSchema(journal);
+        const vault = await vaultOf(journal);
         return withChain(options.chain ? environment : null, (chain) =>
-          verifyKeys({ journal, vault: await vaultOf(journal) }, { filter: user === undefined ? {} : { authId: user.toLowerCase() }, chain, by: operator(), signal: stop.signal, onProgress: progress.show }),
+          verifyKeys({ journal, vault }, { filter: user === undefined ? {} : { authId: user.toLowerCase() }, chain, by: operator(), signal: stop.signal, onProgress: progress.show }),
         );
       },
       { maxConnections: 2 },
