@@ -18,6 +18,7 @@ import { serviceKeyCheck } from './checks/serviceKey.js';
 import { settingsCheck } from './checks/settings.js';
 import { slotsCheck } from './checks/slots.js';
 import { storedKeysCheck } from './checks/storedKeys.js';
+import { transportCheck } from './checks/transport.js';
 import { triggersCheck } from './checks/triggers.js';
 import { userCountsCheck } from './checks/userCounts.js';
 import { walletTableCheck } from './checks/walletTable.js';
@@ -26,6 +27,7 @@ import { walletTableCheck } from './checks/walletTable.js';
 export const CHECKS: readonly Check[] = [
   settingsCheck,
   envFileCheck,
+  transportCheck,
   accountsFolderCheck,
   databaseCheck,
   clockCheck,

@@ -71,6 +71,8 @@ export function createRest(options: RestOptions): Rest {
       const { answer, text } = await withDeadline(timeoutMs, closing.signal, async (signal) => {
         const answer = await fetch(url + call.path, {
           method: call.body === undefined ? 'GET' : 'POST',
+          // A redirect could lead off TLS, or to another chain's node.
+          redirect: 'error',
           signal,
           ...(call.body === undefined ? {} : { body: call.body, headers: { 'content-type': 'application/json' } }),
         });

@@ -110,7 +110,8 @@ async function fetchWhole(input: string | URL | Request, init: RequestInit & { s
   init.signal.addEventListener('abort', stop);
   try {
     if (init.signal.aborted) stop();
-    const response = await fetch(input, { ...init, signal: limit.signal });
+    // A redirect would carry the service role key elsewhere, and perhaps off TLS.
+    const response = await fetch(input, { ...init, signal: limit.signal, redirect: 'error' });
     const body = await response.text();
     if (!response.ok) throw toRefusal(response, body);
     if (!isJson(body)) throw new AppError('network', 'its answer was cut short, or is no JSON', { where: 'Auth server' });
