@@ -122,7 +122,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function readSettings(environment: Environment): Settings {
   const settings = parseSettings(settingsSchema, environment, [...transportFaults(environment, PEER_SETTINGS), ...tokenFault(environment), ...webhookFault(environment)]);
-  return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
+  return Object.freeze({ ...settings, pkeyFiles: writesKeyFiles(settings) });
+}
+
+/** Whether keys are written in plain text for the Flow CLI: on mainnet only where PKEY_FILES says so. */
+export function writesKeyFiles({ NETWORK, PKEY_FILES }: Pick<Settings, 'NETWORK' | 'PKEY_FILES'>): boolean {
+  return PKEY_FILES === undefined ? NETWORK !== 'mainnet' : PKEY_FILES === 'on';
 }
 
 /** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone. */

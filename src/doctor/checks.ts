@@ -9,6 +9,7 @@ import { databaseCheck } from './checks/database.js';
 import { envFileCheck } from './checks/envFile.js';
 import { flowJsonCheck } from './checks/flowJson.js';
 import { fundersCheck } from './checks/funders.js';
+import { keyFilesCheck } from './checks/keyFiles.js';
 import { listeningCheck } from './checks/listening.js';
 import { publicationCheck } from './checks/publication.js';
 import { realtimeCheck } from './checks/realtime.js';
@@ -29,6 +30,7 @@ export const CHECKS: readonly Check[] = [
   envFileCheck,
   transportCheck,
   accountsFolderCheck,
+  keyFilesCheck,
   databaseCheck,
   clockCheck,
   listeningCheck,
