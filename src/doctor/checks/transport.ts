@@ -1,6 +1,6 @@
 import { readMigrationUrl } from '../../settings.js';
 import { insecureConnections, unusedAllowances } from '../../transport.js';
-import { defineCheck, ok, warn, worstOf } from '../check.js';
+import { defineCheck, warn, worstOf } from '../check.js';
 
 /** Nobody between here and a peer can read or change what is said, but where INSECURE_TRANSPORT lets them. */
 export const transportCheck = defineCheck({
