@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError, toAppError } from './errors.js';
 import { isLoopback } from './loopback.js';
 import { parseMasterKeySource } from './masterKey/source.js';
+import { PEER_SETTINGS, transportFaults } from './transport.js';
 
 const PLACEHOLDER_HINT = 'see .env.example';
 
@@ -53,6 +54,14 @@ const masterKey = z.string('is missing').transform((text, context) => {
   }
 });
 
+/** Names in a list, separated by commas; blanks count for nothing. */
+const nameList = (isName: RegExp, message: string) =>
+  z
+    .string()
+    .optional()
+    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
+    .refine((names) => names?.length !== 0 && names?.every((name) => isName.test(name)) !== false, message);
+
 /** Every setting, by the name of its environment variable. Units are in design words: seconds, calls per second, FLOW. */
 const settingsSchema = z.object({
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgresql://wallet_sync_service:…@db.PROJECT.supabase.co:5432/postgres').refine(
@@ -66,13 +75,10 @@ const settingsSchema = z.object({
   }),
   FLOW_ACCESS_NODE: url(['http:', 'https:'], 'https://rest-testnet.onflow.org').refine(withoutUser, 'must hold no user and no password').optional(),
   FLOW_JSON: z.string().min(1).default('flow/flow.json'),
-  FUNDING_ACCOUNTS: z
-    .string()
-    .optional()
-    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
-    .refine((names) => names?.length !== 0, 'must be names of accounts in flow.json, separated by commas'),
+  FUNDING_ACCOUNTS: nameList(/./, 'must be names of accounts in flow.json, separated by commas'),
   WALLET_ENCRYPTION_KEY: masterKey,
   WALLET_ENCRYPTION_KEY_NEXT: masterKey.optional(),
+  INSECURE_TRANSPORT: nameList(/^[\w.:-]+$/, 'must be names of hosts, separated by commas, as they stand in the URLs'),
   PROVISION: z.enum(['all', 'confirmed', 'non-anonymous'], 'must be all, confirmed or non-anonymous').default('all'),
   ASSIGN: z.enum(['daemon', 'trigger'], 'must be daemon or trigger').default('daemon'),
   CYCLE_RETENTION: whole('a whole number of days', 90, 1, 36_500),
@@ -118,19 +124,32 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const settings = parseSettings(settingsSchema, environment, [...tokenFault(environment), ...webhookFault(environment)]);
-  return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
+  const settings = parseSettings(settingsSchema, environment, [...transportFaults(environment, PEER_SETTINGS), ...tokenFault(environment), ...webhookFault(environment)]);
+  return Object.freeze({ ...settings, pkeyFiles: writesKeyFiles(settings) });
+}
+
+/** Whether keys are written in plain text for the Flow CLI: on mainnet only where PKEY_FILES says so. */
+export function writesKeyFiles({ NETWORK, PKEY_FILES }: Pick<Settings, 'NETWORK' | 'PKEY_FILES'>): boolean {
+  return PKEY_FILES === undefined ? NETWORK !== 'mainnet' : PKEY_FILES === 'on';
 }
 
 /** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone. */
 export function pickSettings<Name extends keyof z.output<typeof settingsSchema>>(environment: Environment, names: readonly Name[]): Pick<Settings, Name> {
   const picked = z.object(Object.fromEntries(names.map((name) => [name, settingsSchema.shape[name]])));
-  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment));
+  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment, transportFaults(environment, names)));
 }
 
 /** The database's URL alone. */
 export function readDatabaseUrl(environment: Environment): string {
   return pickSettings(environment, ['DATABASE_URL']).DATABASE_URL;
+}
+
+/** The URL that migrations use, and the setting that names it: MIGRATE_DATABASE_URL, else DATABASE_URL. Throws as {@link readSettings} does, about that one. */
+export function readMigrationUrl(environment: Environment): { readonly url: string; readonly setting: string } {
+  const setting = dropEmpty(environment)['MIGRATE_DATABASE_URL'] === undefined ? 'DATABASE_URL' : 'MIGRATE_DATABASE_URL';
+  const schema = z.object({ [setting]: settingsSchema.shape.DATABASE_URL });
+  const { [setting]: url = '' } = parseSettings(schema, environment, transportFaults(environment, [setting]));
+  return { url, setting };
 }
 
 /** Who can be reached from elsewhere asks who is there. Beside the schema, which checks nothing across settings while one of them is wrong. */

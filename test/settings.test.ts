@@ -30,6 +30,7 @@ const WRONG = {
   FLOW_ACCESS_NODE: 'ftp://wr0ng-value',
   FUNDING_ACCOUNTS: ' , ,',
   WALLET_ENCRYPTION_KEY: 'wr0ng-value',
+  INSECURE_TRANSPORT: 'wr0ng value',
   PROVISION: 'wr0ng-value',
   ASSIGN: 'wr0ng-value',
   USER_SOURCE: 'wr0ng-value',
@@ -73,7 +74,7 @@ describe('what is missing or wrong', () => {
   it('is listed in one message when every setting is wrong at once', () => {
     const message = messageFor(WRONG);
     expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
-    expect(message).toMatch(/^29 settings are missing or wrong:\n/);
+    expect(message).toMatch(/^30 settings are missing or wrong:\n/);
   });
 
   it('is listed together when some are missing and others wrong', () => {

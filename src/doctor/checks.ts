@@ -10,6 +10,7 @@ import { envFileCheck } from './checks/envFile.js';
 import { exposureCheck } from './checks/exposure.js';
 import { flowJsonCheck } from './checks/flowJson.js';
 import { fundersCheck } from './checks/funders.js';
+import { keyFilesCheck } from './checks/keyFiles.js';
 import { listeningCheck } from './checks/listening.js';
 import { publicationCheck } from './checks/publication.js';
 import { realtimeCheck } from './checks/realtime.js';
@@ -19,6 +20,7 @@ import { serviceKeyCheck } from './checks/serviceKey.js';
 import { settingsCheck } from './checks/settings.js';
 import { slotsCheck } from './checks/slots.js';
 import { storedKeysCheck } from './checks/storedKeys.js';
+import { transportCheck } from './checks/transport.js';
 import { triggersCheck } from './checks/triggers.js';
 import { userCountsCheck } from './checks/userCounts.js';
 import { walletTableCheck } from './checks/walletTable.js';
@@ -27,7 +29,9 @@ import { walletTableCheck } from './checks/walletTable.js';
 export const CHECKS: readonly Check[] = [
   settingsCheck,
   envFileCheck,
+  transportCheck,
   accountsFolderCheck,
+  keyFilesCheck,
   databaseCheck,
   clockCheck,
   listeningCheck,

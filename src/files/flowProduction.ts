@@ -1,4 +1,5 @@
-import { readFile, rename, stat, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, readFile, rename, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { isTooDeep } from '../bounds/depth.js';
@@ -34,7 +35,7 @@ export interface WriteOptions extends FileOptions {
   readonly mayReplace: () => boolean;
 }
 
-/** Compares the file with the accounts, and changes nothing but its layout. Throws the system's error, and what `source` throws. */
+/** Compares the file with the accounts, and changes nothing but its layout. Throws the system's error (ELOOP where it is a link), and what `source` throws. */
 export function compareFlowProduction(path: string, source: () => EntrySource, options: FileOptions): Promise<Merged> {
   return inOurLayout(path, options, () => mergeWith(path, source(), null));
 }
@@ -101,7 +102,7 @@ async function bringIntoLayout(path: string): Promise<Corrupt | null> {
   if (size > MAX_PARSED_BYTES) throw new AppError('data', `has ${Math.round(size / 1_000_000)} MB of another layout than this program's`, { where: path, mend: 'move it away: it is made anew' });
   let content: z.output<typeof fileSchema>;
   try {
-    content = fileSchema.parse(JSON.parse((await readFile(path, 'utf8')).replace(BYTE_ORDER_MARK, '')));
+    content = fileSchema.parse(JSON.parse((await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })).replace(BYTE_ORDER_MARK, '')));
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
     return { reason: error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}', setAsideAs: await setAside(path) };
@@ -136,7 +137,7 @@ function sortNames(names: string[]): string[] {
 /** Changes whenever the file is written or replaced. */
 async function identityOf(path: string): Promise<string> {
   try {
-    const { ino, size, mtimeMs } = await stat(path);
+    const { ino, size, mtimeMs } = await lstat(path);
     return `${ino} ${size} ${mtimeMs}`;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { isTooDeep } from '../bounds/depth.js';
 
@@ -33,11 +34,11 @@ const [LINE_BREAK, QUOTE, BACKSLASH, COMMA] = [0x0a, 0x22, 0x5c, 0x2c];
 const ENTRY_START = Buffer.from('    "');
 const NO_NAME = Buffer.alloc(0);
 
-/** Opens the file; null where there is none. Throws {@link OtherLayout} where its head is another. */
+/** Opens the file; null where there is none. A link is not followed (ELOOP). Throws {@link OtherLayout} where its head is another. */
 export async function openEntries(path: string): Promise<EntryReader | null> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
