@@ -70,6 +70,7 @@ const settingsSchema = z.object({
     .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
     .refine((names) => names?.length !== 0, 'must be names of accounts in flow.json, separated by commas'),
   WALLET_ENCRYPTION_KEY: masterKey,
+  ADOPT_ENCRYPTION_KEY: z.string().optional(),
   PROVISION: z.enum(['all', 'confirmed', 'non-anonymous'], 'must be all, confirmed or non-anonymous').default('all'),
   ASSIGN: z.enum(['daemon', 'trigger'], 'must be daemon or trigger').default('daemon'),
   CYCLE_RETENTION: whole('a whole number of days', 90, 1, 36_500),
