@@ -11,7 +11,8 @@ export function createProgram(): Command {
     // The list of commands fits a screen without it.
     .helpCommand(false)
     // That an option is off unless it is given goes without saying.
-    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
+    // The list of commands fits a terminal of 24 lines without the empty ones.
+    .configureHelp({ showGlobalOptions: true, formatHelp: (command, help) => (command.parent === null ? new Help().formatHelp(command, help).replace(/\n\n(?=\S)/g, '\n') : new Help().formatHelp(command, help)), optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
 
   const isJson = (): boolean => program.opts<{ json: boolean }>().json;
 

@@ -3,7 +3,7 @@
 /// 2: it has the public key;
 /// 4: that key is not revoked, has full weight, and is ECDSA_P256 with SHA3_256: it signs alone, as this service signs.
 /// `publicKeys[i]` (64 bytes, lower-case hex) is the key expected at `addresses[i]`. Nothing stored is loaded, so no account can make it
-/// fail. Only the first 100 keys: an owner can add any number.
+/// fail. The algorithms are compared by their raw values: those of an account's key are equal to no case of their enum. Only the first 100 keys: an owner can add any number.
 access(all) fun main(addresses: [Address], publicKeys: [String]): String {
     assert(addresses.length == publicKeys.length, message: "checkKeys: as many public keys as addresses are needed")
 
@@ -22,7 +22,7 @@ access(all) fun main(addresses: [Address], publicKeys: [String]): String {
             if let key = account.keys.get(keyIndex: index) {
                 if String.encodeHex(key.publicKey.publicKey) == publicKeys[i] {
                     isThere = 2
-                    if !key.isRevoked && key.weight >= 1000.0 && key.publicKey.signatureAlgorithm == SignatureAlgorithm.ECDSA_P256 && key.hashAlgorithm == HashAlgorithm.SHA3_256 {
+                    if !key.isRevoked && key.weight >= 1000.0 && key.publicKey.signatureAlgorithm.rawValue == SignatureAlgorithm.ECDSA_P256.rawValue && key.hashAlgorithm.rawValue == HashAlgorithm.SHA3_256.rawValue {
                         signs = 4
                     }
                 }

@@ -74,7 +74,8 @@ async function readPlainFile(path: string, most: number, closedTo = 0): Promise<
     throw toAppError(thrown);
   }
   try {
-    const { size, mode, uid, ...stat } = await file.stat();
+    const stat = await file.stat();
+    const { size, mode, uid } = stat;
     if (!stat.isFile()) return { refused: 'it is no plain file' };
     if (closedTo !== 0 && (mode & closedTo) !== 0) return { refused: `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}: others may read it` };
     if (closedTo !== 0 && uid !== 0 && uid !== process.getuid?.()) return { refused: 'it belongs to another user of this machine' };

@@ -167,23 +167,25 @@ async function writeAll(adoption: Adoption, looked: readonly Looked[], planned: 
   try {
     await settle(adoption, looked, planned, await write(planned));
   } catch (thrown) {
-    // Only what a row itself can cause is looked for among the rows.
-    if (toAppError(thrown).kind !== 'internal') throw thrown;
+    if (!isRowsFault(thrown)) throw thrown;
     for (const [i, each] of planned.entries()) {
       const only = looked.slice(i, i + 1);
       try {
         await settle(adoption, only, [each], await write([each]));
       } catch (rowThrown) {
-        const error = toAppError(rowThrown);
-        if (error.kind !== 'internal') throw rowThrown;
+        if (!isRowsFault(rowThrown)) throw rowThrown;
         for (const one of only) {
           one.class = 'refused';
-          one.reason = `public.wallet refuses it: ${error.where ?? 'postgres'}`;
+          // Not the message: a trigger of the application's could quote the row.
+          one.reason = `public.wallet refuses it (${toAppError(rowThrown).where ?? 'postgres'})`;
         }
       }
     }
   }
 }
+
+/** What a row itself can cause: data that a column does not take (22), a constraint (23), a trigger that raises (P0). */
+const isRowsFault = (thrown: unknown): boolean => /^postgres (22|23|P0)/.test(toAppError(thrown).where ?? '');
 
 async function settle({ reporter, instance }: Adoption, looked: readonly Looked[], planned: readonly Planned[], { changed, adopted }: Written): Promise<void> {
   const others = planned.flatMap(({ stranger }) => (stranger === null || adopted.has(stranger.authId) ? [] : [stranger.authId]));
