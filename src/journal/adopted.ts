@@ -56,16 +56,16 @@ export async function countRows(db: Db): Promise<number> {
   return (await queryOne(db, z.object({ rows: z.number() }), 'select count(*) as rows from public.wallet')).rows;
 }
 
-/** A few texts that look as if an older service had encrypted them. */
-export async function someOldBlobs(db: Db, limit: number): Promise<string[]> {
-  const rows = await queryRows(
-    db,
-    z.object({ text: z.string() }),
-    `select flow_private_key::text as text from public.wallet
-     where flow_private_key::text ~ '^\\s*[A-Za-z0-9+/]{100,}={0,2}\\s*$' and flow_private_key::text !~ '^\\s*[0-9a-fA-F]+\\s*$' limit $1`,
-    [limit],
-  );
-  return rows.map((row) => row.text);
+/** A few texts that look as if an older service had encrypted them, and a few that it had, as re-wrapped by an earlier adoption. */
+export async function someOldBlobs(db: Db, limit: number): Promise<{ readonly left: string[]; readonly done: string[] }> {
+  const texts = async (sql: string): Promise<string[]> => (await queryRows(db, z.object({ text: z.string() }), sql, [limit])).map((row) => row.text);
+  return {
+    left: await texts(
+      `select flow_private_key::text as text from public.wallet
+       where flow_private_key::text ~ '^\\s*[A-Za-z0-9+/]{100,}={0,2}\\s*$' and flow_private_key::text !~ '^\\s*[0-9a-fA-F]+\\s*$' limit $1`,
+    ),
+    done: await texts("select old_private_key as text from wallet_sync.adopted where action = 're-wrapped' and old_private_key is not null order by id desc limit $1"),
+  };
 }
 
 /** An address or key, and whose it is to be. */

@@ -65,10 +65,11 @@ export async function adopt(instance: Instance, options: AdoptOptions): Promise<
   return reporter.report();
 }
 
+/** What is left after an adoption may not open for good reasons: then what it re-wrapped proves the passphrase. */
 async function requirePassphrase(instance: Instance, blobs: BlobReader): Promise<void> {
-  const some = await someOldBlobs(instance.journal, PROBED);
+  const { left: some, done } = await someOldBlobs(instance.journal, PROBED);
   if (some.length === 0) return;
-  const read = await Promise.all(some.map((text) => blobs.read(text)));
+  const read = await Promise.all([...some, ...done].map((text) => blobs.read(text)));
   if (read.some((key) => !('fault' in key))) return;
   throw new AppError('usage', `the passphrase opens none of ${some.length === PROBED ? `the first ${PROBED}` : `the ${some.length}`} keys that an older service seems to have encrypted; nothing was changed`, {
     where: 'ADOPT_ENCRYPTION_KEY',
