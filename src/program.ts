@@ -12,7 +12,8 @@ export function createProgram(): Command {
     // The list of commands fits a screen without it.
     .helpCommand(false)
     // That an option is off unless it is given goes without saying.
-    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
+    // The list of commands fits a terminal of 24 lines without the empty ones.
+    .configureHelp({ showGlobalOptions: true, formatHelp: (command, help) => (command.parent === null ? new Help().formatHelp(command, help).replace(/\n\n(?=\S)/g, '\n') : new Help().formatHelp(command, help)), optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
 
   const isJson = (): boolean => program.opts<{ json: boolean }>().json;
 
@@ -85,6 +86,22 @@ by SIGINT or SIGTERM it ends in order, and the next sweep goes on from its last
 page. One instance sweeps at a time.`,
     )
     .action(async (options: { dryRun: boolean; user?: string }) => (await import('./commands/reconcile.js')).runReconcile({ dryRun: options.dryRun, user: options.user, json: isJson() }));
+  program
+    .command('adopt')
+    .description('take over the wallets of an older service: encrypt keys in the clear, re-wrap its own, compare with the chain')
+    .summary('take over the wallets of an older service')
+    .option('--dry-run', 'only look: what is there, by class, and what would be done', false)
+    .option('--missing <WHAT>', 'addresses that have no account on chain: leave, or provision (a new account; the old values are kept)', 'leave')
+    .option('--without-blobs', "go on where none of the older service's blobs opens", false)
+    .addHelpText(
+      'after',
+      `
+Stop the older service first. Its passphrase is ADOPT_ENCRYPTION_KEY, or where
+that is not set the text of WALLET_ENCRYPTION_KEY. A row is changed only where
+its old texts still stand, with its history, a page in one transaction: it may
+be stopped anywhere, run again, and run beside daemons. See docs/adopt.md.`,
+    )
+    .action(async (options: { dryRun: boolean; missing: string; withoutBlobs: boolean }) => (await import('./commands/adopt.js')).runAdopt({ ...options, json: isJson() }));
   program
     .command('retry')
     .argument('[ID]', "an account's number or a user's id, as `wallet-sync status --failed` lists them")

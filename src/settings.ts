@@ -79,6 +79,7 @@ const settingsSchema = z.object({
   WALLET_ENCRYPTION_KEY: masterKey,
   WALLET_ENCRYPTION_KEY_NEXT: masterKey.optional(),
   INSECURE_TRANSPORT: nameList(/^[\w.:-]+$/, 'must be names of hosts, separated by commas, as they stand in the URLs'),
+  ADOPT_ENCRYPTION_KEY: z.string().optional(),
   PROVISION: z.enum(['all', 'confirmed', 'non-anonymous'], 'must be all, confirmed or non-anonymous').default('all'),
   ASSIGN: z.enum(['daemon', 'trigger'], 'must be daemon or trigger').default('daemon'),
   CYCLE_RETENTION: whole('a whole number of days', 90, 1, 36_500),

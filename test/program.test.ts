@@ -33,7 +33,7 @@ describe('the command line', () => {
 
   it('has the commands it is known by', () => {
     expect(COMMANDS.map((path) => path.join(' '))).toEqual(
-      expect.arrayContaining(['', 'run', 'reconcile', 'status', 'doctor', 'pause', 'resume', 'resync', 'migrate', 'keys generate', 'keys rotate', 'orphans accept', 'retry', 'funders list', 'funders add-keys']),
+      expect.arrayContaining(['', 'run', 'reconcile', 'adopt', 'status', 'doctor', 'pause', 'resume', 'resync', 'migrate', 'keys generate', 'keys rotate', 'orphans accept', 'retry', 'funders list', 'funders add-keys']),
     );
   });
 

@@ -21,6 +21,10 @@ describe('the settings as the audit log keeps them', () => {
     for (const secret of [...Object.values(SECRETS), Buffer.from(SECRETS.master, 'hex').toString('base64')]) expect(text).not.toContain(secret);
   });
 
+  it('hold nothing of the older service\'s passphrase, not even a fingerprint: who guesses it would see that he is right', () => {
+    expect(recordSettings(readSettings({ ...ENVIRONMENT, ADOPT_ENCRYPTION_KEY: 'a passphrase of old' }))).toEqual(recorded);
+  });
+
   it('tell where everything is, and what was set', () => {
     expect(recorded).toMatchObject({ DATABASE_URL: 'postgresql://wallet_sync_service@db.example.com:5432/postgres', SUPABASE_URL: 'https://project.supabase.co/', NETWORK: 'testnet', PKEY_FILES: 'on', POOL_SIZE: 25, REALTIME: true, FLOW_FUNDING_AMOUNT: '0.10000000' });
     for (const name of Object.keys(recorded)) expect(SETTING_NAMES).toContain(name);

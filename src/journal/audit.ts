@@ -15,6 +15,7 @@ export const AUDIT_KINDS = [
   'wallet-given',
   'wallet-funded',
   'wallet-repaired',
+  'wallet-adopted',
   'paused',
   'resumed',
   'resync-asked',
