@@ -166,8 +166,6 @@ line of its own.`,
     .option('--since <TIME>', 'from then on: 2026-11-27, 2026-11-27T08:00:00Z, or 90m, 24h, 7d ago')
     .option('--user <ID>', "what one user's wallet (auth.users.id) cost, without the fees of batches")
     .option('--funder <ADDRESS>', 'what one funding account paid')
-    // What stands behind verify is its own.
-    .enablePositionalOptions()
     .addHelpText(
       'after',
       `
@@ -181,7 +179,8 @@ line of its own, the totals the last. Amounts in FLOW.`,
     .command('verify')
     .summary('compare it with the chain')
     .description("compare the ledger with the chain's events and the funders' balances, to 10^-8 FLOW")
-    .option('--since <TIME>', 'from then on, as above; without it from where it was last found right')
+    .option('--since <TIME>', 'from then on; without it from where it was last found right')
+    .configureHelp({ ...program.configureHelp(), visibleGlobalOptions: () => [...program.options] })
     .addHelpText(
       'after',
       `
@@ -190,7 +189,8 @@ at EVENT_RPS=30. Nothing is sent. What is not settled yet is named and left out.
 Exit status 1 where something does not agree, or FLOW left a funder in a
 transaction that is none of this service.`,
     )
-    .action(async (options: { since?: string }) => (await import('./commands/verifyLedger.js')).runLedgerVerify({ since: options.since, json: isJson() }));
+    // An option that both have goes to the first of them, wherever it stands.
+    .action(async (_: unknown, command: Command) => (await import('./commands/verifyLedger.js')).runLedgerVerify({ ...command.optsWithGlobals<{ since?: string; user?: string; funder?: string }>(), json: isJson() }));
   program
     .command('keys')
     .description('the master key')

@@ -20,7 +20,8 @@ const LISTED = 1_000;
 const CALL_TIMEOUT_MS = 15_000;
 
 /** `wallet-sync ledger verify`: compares the ledger with the chain's events and the funders' balances. Exit status 1 where they don't agree. */
-export async function runLedgerVerify(options: { since: string | undefined; json: boolean }): Promise<void> {
+export async function runLedgerVerify(options: { since?: string; user?: string; funder?: string; json: boolean }): Promise<void> {
+  if (options.user !== undefined || options.funder !== undefined) throw new AppError('usage', 'verify compares everything: it takes neither --user nor --funder', { where: 'ledger verify' });
   const since = options.since === undefined ? null : readSince(options.since, Date.now());
   const environment = readEnvironment();
   const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS]);
@@ -41,8 +42,8 @@ export async function runLedgerVerify(options: { since: string | undefined; json
             signal: stop.signal,
             onProgress: progress.show,
             onFinding(finding) {
-              if (options.json) found.length < LISTED && found.push(finding);
-              else progress.write(`${findingToText(finding)}\n`);
+              if (!options.json) progress.write(`${findingToText(finding)}\n`);
+              else if (found.length < LISTED) found.push(finding);
             },
           },
         );
