@@ -11,7 +11,12 @@ export function createProgram(): Command {
     // The list of commands fits a screen without it.
     .helpCommand(false)
     // That an option is off unless it is given goes without saying.
-    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)),
+      // No blank line above the description: the list of commands fits a screen without it.
+      formatHelp: (command, help) => new Help().formatHelp(command, help).replace(`\n\n${command.description()}`, `\n${command.description()}`),
+    });
 
   const isJson = (): boolean => program.opts<{ json: boolean }>().json;
 

@@ -47,7 +47,7 @@ async function all(): Promise<LedgerEntry[]> {
 async function make(by: InProcess, accounts: number): Promise<string> {
   await heartbeat(by.instance.journal, by.instance.id, {});
   const before = (await sql('select id from wallet_sync.transaction')).map((row) => row['id']);
-  const [making] = await sql('select count(*)::int as accounts from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id where m.live and t.kind = 'create'');
+  const [making] = await sql("select count(*)::int as accounts from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id where m.live and t.kind = 'create'");
   const signUps = await signUpMany(stack.authPool, accounts + Number(making!['accounts']));
   await by.maker.startBatches();
   const [transaction] = await sql('select id from wallet_sync.transaction where id <> all($1)', [before]);
