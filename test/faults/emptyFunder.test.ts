@@ -46,7 +46,7 @@ it('a funder that is empty in mid-batch leaves the rotation, says so in the log 
   const status = await statusShows(world, (report) => report.slots_out.length > 0);
   expect(status.slots_out).toEqual([{ slot: `${poor.address}/0`, reason: expect.stringMatching(/FLOW/) as string }]);
 
-  await expectExactlyOneWalletEach(world, [...crowd, ...(await stream.stop())], 1);
+  await expectExactlyOneWalletEach(world, [...crowd, ...(await stream.stop())]);
   expect(await blamed()).toBe(0);
   const { rows } = await world.stack.servicePool.query(
     'select proposer_address, error_kind, count(m)::integer as members from wallet_sync.transaction t join wallet_sync.member m on m.transaction_id = t.id where t.state = $1 group by t.id',
@@ -69,7 +69,8 @@ it('with the only funder empty the users wait and status says why; when FLOW is 
 
   await outsider.give(only.name, RICH);
   await statusShows(world, (report) => report.slots_out.every((out) => out.slot !== `${only.address}/0`));
-  await expectExactlyOneWalletEach(world, await stream.stop(), 2);
+  // What was taken away here lies after the first transaction; what was taken in the other test lies before it.
+  await expectExactlyOneWalletEach(world, await stream.stop(), 1);
   expect(await blamed()).toBe(0);
   await daemon.stop();
 });
