@@ -1,6 +1,7 @@
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { toAppError } from './errors.js';
 import { addKeysCommands } from './commands/keys/commands.js';
+import { addLedgerCommands } from './commands/ledger/commands.js';
 
 /** The program: its commands, their arguments and options. Nothing of a command's own code is loaded before it is called. */
 export function createProgram(): Command {
@@ -12,8 +13,12 @@ export function createProgram(): Command {
     // The list of commands fits a screen without it.
     .helpCommand(false)
     // That an option is off unless it is given goes without saying.
-    // The list of commands fits a terminal of 24 lines without the empty ones.
-    .configureHelp({ showGlobalOptions: true, formatHelp: (command, help) => (command.parent === null ? new Help().formatHelp(command, help).replace(/\n\n(?=\S)/g, '\n') : new Help().formatHelp(command, help)), optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)),
+      // The list of commands fits a terminal of 24 lines without the empty ones.
+      formatHelp: (command, help) => (command.parent === null ? new Help().formatHelp(command, help).replace(/\n\n(?=\S)/g, '\n') : new Help().formatHelp(command, help)),
+    });
 
   const isJson = (): boolean => program.opts<{ json: boolean }>().json;
 
@@ -178,6 +183,7 @@ line of its own.`,
     )
     .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
   addKeysCommands(program, isJson);
+  addLedgerCommands(program, isJson);
   program
     .command('demo')
     .description('everything on this machine: real Postgres, real Flow emulator, sign-ups (from a source checkout)')

@@ -79,8 +79,8 @@ export interface AccessNode {
   heightOf(blockId: string): Promise<number>;
   /** Null when there is no such account. */
   account(address: string): Promise<ChainAccount | null>;
-  /** Runs a script at the latest sealed block and decodes its answer. Throws `computation` or `chain-state` when it fails. */
-  script(cadence: string, args: readonly FclArg[], options?: { readonly priority?: number }): Promise<unknown>;
+  /** Runs a script at the latest sealed block, or at `height`, and decodes its answer. Throws `computation` or `chain-state` when it fails. */
+  script(cadence: string, args: readonly FclArg[], options?: { readonly priority?: number; readonly height?: number }): Promise<unknown>;
   /** Broadcasts the body as it is. Sending twice is harmless. An error is never evidence that it was not accepted. */
   send(transaction: SignedTransaction, options?: { readonly priority?: number }): Promise<void>;
   result(txId: string): Promise<TransactionResult>;
@@ -149,9 +149,9 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       };
     },
 
-    async script(cadence, args, o = {}) {
+    async script(cadence, args, { height, ...o } = {}) {
       const body = scriptBody(cadence, args);
-      return decodeCadence(await ask(ScriptAnswer, { kind: 'script', path: '/v1/scripts?block_height=sealed', body, ...o }));
+      return decodeCadence(await ask(ScriptAnswer, { kind: 'script', path: `/v1/scripts?block_height=${height ?? 'sealed'}`, body, ...o }));
     },
 
     async send(transaction, o = {}) {

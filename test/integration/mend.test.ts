@@ -11,6 +11,7 @@ import { takeOverTransactions } from '../../src/journal/takeOver.js';
 import type { LiveTransaction } from '../../src/journal/transactions.js';
 import { startOutsider, type Outsider } from '../faults/outsider.js';
 import { until } from '../support/daemonWorld.js';
+import { expectExactLedger } from '../support/exactLedger.js';
 import { startInProcess, type InProcess } from '../support/inProcess.js';
 import { actAs, BLOCK_VAULT, DROP_VAULT, FILL_STORAGE, MISTYPE_RECEIVER, REVOKE_KEY, SPEND_FLOW, UNPUBLISH_BALANCE, UNPUBLISH_RECEIVER, type OwnersAct } from '../support/walletOwner.js';
 import { strangeSigner } from './chainParts.js';
@@ -252,4 +253,9 @@ describe('a funding', () => {
     expect(await counts()).toMatchObject({ synced_wallets: 1, flow_funding_needed: 1, flow_funding_success: 1, flow_funding_errors: 0 });
     expect(await sql("select 1 from wallet_sync.slot where leased_by is not null")).toEqual([]);
   });
+});
+
+it('after all of that the ledger is exact: repairs, fundings, who was passed over, and what failed', async () => {
+  // One transaction was an outsider's: a funder's FLOW taken away.
+  await expectExactLedger(stack, 1);
 });
