@@ -9,6 +9,7 @@ import { createControl } from './handlers/control.js';
 import { createConfigExport } from './handlers/exportConfig.js';
 import { createFollower } from './handlers/followTransactions.js';
 import type { Instance } from './handlers/instance.js';
+import { limitsOf } from './handlers/limits.js';
 import { createMaker } from './handlers/makeAccounts.js';
 import { createPace } from './handlers/pace.js';
 import { createSettlers } from './handlers/settlers.js';
@@ -148,7 +149,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     log.error({ reason: error.message, mend: error.mend }, 'schema wallet_sync is missing: making and sending stop');
   };
 
-  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN };
+  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN, limits: limitsOf(settings) };
   /** Half a pool: from there on the demand is worth a batch. */
   const lowWater = Math.max(1, Math.ceil(settings.POOL_SIZE / 2));
   const register = (): Promise<void> => registerPolicy(journal, { ...policy, instanceId: id, statistics, lowWater, log });

@@ -13,7 +13,8 @@ export function recordSettings(settings: Settings): Record<string, string | numb
   const recorded: Record<string, string | number | boolean | readonly string[]> = {};
   for (const [name, value] of Object.entries(settings)) {
     if (name !== name.toUpperCase() || value === undefined) continue;
-    if (SECRET.test(name) || Buffer.isBuffer(value)) recorded[name] = fingerprint(name, value as string | Buffer);
+    if (value === null) recorded[name] = 'off';
+    else if (SECRET.test(name) || Buffer.isBuffer(value)) recorded[name] = fingerprint(name, value as string | Buffer);
     else if (typeof value === 'bigint') recorded[name] = formatAmount(value);
     else if (typeof value === 'string') recorded[name] = name === 'WEBHOOK_URL' ? new URL(value).origin : withoutPassword(value);
     else recorded[name] = value as number | boolean | readonly string[];

@@ -15,7 +15,7 @@ import type { Log } from '../log.js';
 import type { Environment, Settings } from '../settings.js';
 import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
-import { openChain, refuseMainnet } from './connectChain.js';
+import { openChain } from './connectChain.js';
 
 /** For each call to the access node; the shared limits rest on it too. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -40,7 +40,6 @@ export interface OpenInstanceOptions {
 export async function withInstance<T>(options: OpenInstanceOptions, work: (instance: Instance) => Promise<T>): Promise<T> {
   const { environment, settings, log } = options;
   const onStep = options.onStep ?? (() => undefined);
-  refuseMainnet(settings.NETWORK);
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
   try {
     // The database and the chain are asked beside each other; what is wrong with the database is said first.
@@ -63,7 +62,11 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       // The shared limits are the database's.
       if (settings.RATE_LIMIT_SCOPE === 'shared') await schema;
       const chain = requireNetwork();
-      const funders = chain.then(() => requireFunders({ node, network }));
+      let askedAt = performance.now();
+      const funders = chain.then(() => {
+        askedAt = performance.now();
+        return requireFunders({ node, network });
+      });
       funders.catch(() => undefined);
       await schema;
       onStep('database');
@@ -72,7 +75,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       const balances = await funders;
       if (options.isReadOnly !== true) {
         await registerFunders(journal, network);
-        await saveBalances(journal, balances);
+        await saveBalances(journal, balances, performance.now() - askedAt);
       }
       onStep('funding accounts');
       const id = randomUUID();

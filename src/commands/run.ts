@@ -12,7 +12,6 @@ import { startReactor, type Reactor } from '../reactor.js';
 import { readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { within } from '../waiting.js';
-import { refuseMainnet } from './connectChain.js';
 import { finalText } from './finalText.js';
 import { withInstance } from './openInstance.js';
 import { requireFolders } from './requireFolders.js';
@@ -30,7 +29,6 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
   const folderFault = await requireFolders(environment).then(() => null, toAppError);
   clock.step('folders');
   const settings = readSettings(environment);
-  refuseMainnet(settings.NETWORK);
   clock.step('environment');
   // All faults of the settings come first: one of them may be the folder's.
   if (folderFault instanceof AppError) throw folderFault;
