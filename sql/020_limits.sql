@@ -100,7 +100,7 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
   select l.name, l.most, l.used, l.window_s,
     case when l.most is null or l.used + l.unit <= l.most then 0
       else (
-        select greatest(0, extract(epoch from min(e.ends_at) + make_interval(secs => l.window_s) - clock_timestamp()))::double precision from (
+        select min(greatest(0, extract(epoch from e.ends_at + make_interval(secs => l.window_s) - clock_timestamp())))::double precision from (
           select p.ends_at, sum(case l.name when 'accounts_short' then p.accounts else p.flow end) over (order by p.ends_at) as freed
           from wallet_sync.spending p where p.ends_at > (select clock_timestamp()) - make_interval(secs => l.window_s)
         ) e where l.used - e.freed + l.unit <= l.most
