@@ -24,6 +24,22 @@ const flow = (fallback: string) =>
       return BigInt(whole) * 100_000_000n + BigInt(fraction.padEnd(8, '0'));
     });
 
+const OFF = 'off';
+/** FLOW as above, or null for off. */
+const flowLimit = (fallback: string) =>
+  z
+    .string()
+    .regex(/^(off|\d{1,10}(\.\d{1,8})?)$/, 'must be an amount of FLOW with at most 8 decimal places, like 100, or off')
+    .default(fallback)
+    .transform((text) => (text === OFF ? null : flow('0').parse(text)));
+/** A whole number, or null for off. */
+const countLimit = (fallback: string, min: number) =>
+  z
+    .string()
+    .default(fallback)
+    .refine((text) => text === OFF || (/^\d{1,9}$/.test(text) && Number(text) >= min), `must be a whole number from ${min} to 999999999, or off`)
+    .transform((text) => (text === OFF ? null : Number(text)));
+
 /** A user and a password in a URL end up in what others print of it. */
 const withoutUser = (text: string): boolean => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === '');
 
@@ -96,6 +112,14 @@ const settingsSchema = z.object({
   RATE_LIMIT_SCOPE: z.enum(['instance', 'shared'], 'must be instance or shared').default('instance'),
   FLOW_FUNDING_THRESHOLD: flow('0.075'),
   FLOW_FUNDING_AMOUNT: flow('0.1'),
+  LIMIT_SHORT_WINDOW: seconds(3_600, 1, 31_536_000),
+  LIMIT_LONG_WINDOW: seconds(86_400, 1, 31_536_000),
+  LIMIT_FLOW_SHORT: flowLimit('2000'),
+  LIMIT_FLOW_LONG: flowLimit('10000'),
+  LIMIT_ACCOUNTS_SHORT: countLimit('10000', 1),
+  LIMIT_WALLET_FUNDINGS_LONG: countLimit('5', 0),
+  LIMIT_WALLET_FUNDINGS_EVER: countLimit('100', 0),
+  FUNDER_FLOOR: flow('0'),
   TRANSACTION_EXPIRY: whole('a whole number of blocks', 600, 10, 600),
   REALTIME: onOff('on'),
   CONFIG_EXPORT: onOff('on'),
@@ -109,6 +133,10 @@ const settingsSchema = z.object({
   WEBHOOK_SECRET: webhookSecret,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
 });
+
+/** What bounds what is spent. On mainnet each but the windows must be set, `off` included. */
+export const LIMIT_SETTINGS = ['LIMIT_SHORT_WINDOW', 'LIMIT_LONG_WINDOW', 'LIMIT_FLOW_SHORT', 'LIMIT_FLOW_LONG', 'LIMIT_ACCOUNTS_SHORT', 'LIMIT_WALLET_FUNDINGS_LONG', 'LIMIT_WALLET_FUNDINGS_EVER', 'FUNDER_FLOOR'] as const;
+const REQUIRED_ON_MAINNET = LIMIT_SETTINGS.filter((name) => !name.endsWith('_WINDOW'));
 
 /** Every setting's name, in the order of .env.example. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
@@ -125,7 +153,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const settings = parseSettings(settingsSchema, environment, [...transportFaults(environment, PEER_SETTINGS), ...tokenFault(environment), ...webhookFault(environment)]);
+  const settings = parseSettings(settingsSchema, environment, [...transportFaults(environment, PEER_SETTINGS), ...tokenFault(environment), ...webhookFault(environment), ...limitFaults(environment)]);
   return Object.freeze({ ...settings, pkeyFiles: writesKeyFiles(settings) });
 }
 
@@ -134,10 +162,11 @@ export function writesKeyFiles({ NETWORK, PKEY_FILES }: Pick<Settings, 'NETWORK'
   return PKEY_FILES === undefined ? NETWORK !== 'mainnet' : PKEY_FILES === 'on';
 }
 
-/** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone. */
+/** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone; with all of {@link LIMIT_SETTINGS} among them, also where mainnet lacks one. */
 export function pickSettings<Name extends keyof z.output<typeof settingsSchema>>(environment: Environment, names: readonly Name[]): Pick<Settings, Name> {
   const picked = z.object(Object.fromEntries(names.map((name) => [name, settingsSchema.shape[name]])));
-  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment, transportFaults(environment, names)));
+  const needsLimits = (LIMIT_SETTINGS as readonly string[]).every((limit) => (names as readonly string[]).includes(limit));
+  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment, [...transportFaults(environment, names), ...(needsLimits ? limitFaults(environment) : [])]));
 }
 
 /** The database's URL alone. */
@@ -166,6 +195,24 @@ function webhookFault(environment: Environment): string[] {
   if (url !== undefined && secret === undefined) return ['WEBHOOK_SECRET is missing: WEBHOOK_URL is set, and its receiver must be able to tell our messages from others'];
   if (url === undefined && secret !== undefined) return ['WEBHOOK_URL is missing: WEBHOOK_SECRET is set'];
   return [];
+}
+
+/** The least that one account can cost, beside what it is given: 0.001 FLOW and the highest fee. */
+const LEAST_ROOM = 41_100_000n;
+
+/** Nobody spends on mainnet without having said how much, and a limit that not even one account fits into stops all for ever. Beside the schema, as {@link tokenFault} is. */
+function limitFaults(environment: Environment): string[] {
+  const set = dropEmpty(environment);
+  const missing = set['NETWORK'] === 'mainnet' ? REQUIRED_ON_MAINNET.filter((name) => set[name] === undefined) : [];
+  const amount = settingsSchema.shape.FLOW_FUNDING_AMOUNT.safeParse(set['FLOW_FUNDING_AMOUNT']);
+  const narrow = (['LIMIT_FLOW_SHORT', 'LIMIT_FLOW_LONG'] as const).filter((name) => {
+    const limit = settingsSchema.shape[name].safeParse(set[name]);
+    return limit.success && amount.success && limit.data !== null && limit.data < amount.data + LEAST_ROOM;
+  });
+  return [
+    ...missing.map((name) => `${name} is missing: on mainnet each spending limit must be set (docs/limits.md)`),
+    ...narrow.map((name) => `${name} has no room for one account: it must be at least FLOW_FUNDING_AMOUNT + 0.411, or off`),
+  ];
 }
 
 function parseSettings<T>(schema: z.ZodType<T>, environment: Environment, more: readonly string[] = []): T {

@@ -17,7 +17,8 @@ export function recordSettings(settings: Settings): Record<string, string | numb
   const recorded: Record<string, string | number | boolean | readonly string[]> = {};
   for (const [name, value] of Object.entries(settings)) {
     if (name !== name.toUpperCase() || value === undefined || name === NEVER) continue;
-    if (isMasterKeySource(value)) recorded[name] = describeMasterKeySource(value, name);
+    if (value === null) recorded[name] = 'off';
+    else if (isMasterKeySource(value)) recorded[name] = describeMasterKeySource(value, name);
     else if (SECRET.test(name)) recorded[name] = fingerprint(name, value as string);
     else if (typeof value === 'bigint') recorded[name] = formatAmount(value);
     else if (typeof value === 'string') recorded[name] = name === 'WEBHOOK_URL' ? new URL(value).origin : withoutPassword(value);

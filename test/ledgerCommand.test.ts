@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readFilter } from '../src/commands/ledger.js';
-import { findingToText } from '../src/commands/verifyLedger.js';
+import { readFilter } from '../src/commands/ledger/list.js';
+import { findingToText } from '../src/commands/ledger/verify.js';
 import { faultOf } from './support/faultOf.js';
 
 const NOW = Date.parse('2026-11-27T12:00:00Z');

@@ -8,7 +8,7 @@ import { openJournal, type Journal } from '../journal/pool.js';
 import { createLog } from '../log.js';
 import { pickSettings, readDatabaseUrl, type Environment } from '../settings.js';
 import { within } from '../waiting.js';
-import { CHAIN_SETTINGS, openChain, refuseMainnet } from './connectChain.js';
+import { CHAIN_SETTINGS, openChain } from './connectChain.js';
 import { print } from './output.js';
 
 /** Checks run beside each other: so many ask the database at once. */
@@ -48,6 +48,5 @@ export async function diagnose(environment: Environment, options: { folder?: str
 
 async function open(environment: Environment): Promise<Chain> {
   const settings = pickSettings(environment, CHAIN_SETTINGS);
-  refuseMainnet(settings.NETWORK);
   return openChain(settings, environment, { timeoutMs: CALL_TIMEOUT_MS });
 }

@@ -17,7 +17,7 @@ import { openMasterKeys } from '../masterKey/openMasterKey.js';
 import type { Environment, Settings } from '../settings.js';
 import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
-import { openChain, refuseMainnet } from './connectChain.js';
+import { openChain } from './connectChain.js';
 
 /** For each call to the access node; the shared limits rest on it too. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -42,7 +42,6 @@ export interface OpenInstanceOptions {
 export async function withInstance<T>(options: OpenInstanceOptions, work: (instance: Instance) => Promise<T>): Promise<T> {
   const { environment, settings, log } = options;
   const onStep = options.onStep ?? (() => undefined);
-  refuseMainnet(settings.NETWORK);
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
   try {
     // The database, the chain and what holds the master keys are asked beside each other; what is wrong with the database is said first.
@@ -68,7 +67,11 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       // The shared limits are the database's.
       if (settings.RATE_LIMIT_SCOPE === 'shared') await schema;
       const chain = requireNetwork();
-      const funders = chain.then(() => requireFunders({ node, network }));
+      let askedAt = performance.now();
+      const funders = chain.then(() => {
+        askedAt = performance.now();
+        return requireFunders({ node, network });
+      });
       funders.catch(() => undefined);
       await schema;
       onStep('database');
@@ -79,7 +82,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       if (options.isReadOnly !== true) {
         await registerMasterKey(journal, vault);
         await registerFunders(journal, network);
-        await saveBalances(journal, balances);
+        await saveBalances(journal, balances, performance.now() - askedAt);
       }
       onStep('funding accounts');
       return await work({

@@ -142,6 +142,6 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
 
 async function report(instance: Instance, cycle: Cycle, json: boolean): Promise<void> {
   const unsettled = await unsettledOf(instance.journal, cycle.id);
-  const { id, reason, source, started_at, ended_at, waiting, set_apart, unknown, calls, errors, stages, flow_spent } = cycle;
-  print(json, { cycle: id, reason, source, started_at, ended_at, ...countersOf(cycle), waiting, set_apart, unknown, unsettled, calls, errors, stages, flow_spent: formatAmount(BigInt(flow_spent)) }, cycleToText(cycle, unsettled));
+  const { id, reason, source, started_at, ended_at, waiting, set_apart, unknown, limited, calls, errors, stages, flow_spent } = cycle;
+  print(json, { cycle: id, reason, source, started_at, ended_at, ...countersOf(cycle), waiting, set_apart, unknown, limited, unsettled, calls, errors, stages, flow_spent: formatAmount(BigInt(flow_spent)) }, cycleToText(cycle, unsettled));
 }

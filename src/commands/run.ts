@@ -13,7 +13,6 @@ import { readMigrationUrl, readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { insecureConnections } from '../transport.js';
 import { within } from '../waiting.js';
-import { refuseMainnet } from './connectChain.js';
 import { finalText } from './finalText.js';
 import { withInstance } from './openInstance.js';
 import { requireFolders } from './requireFolders.js';
@@ -31,7 +30,6 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
   const folderFault = await requireFolders(environment).then(() => null, toAppError);
   clock.step('folders');
   const settings = readSettings(environment);
-  refuseMainnet(settings.NETWORK);
   const migration = options.migrate ? readMigrationUrl(environment) : null;
   clock.step('environment');
   // All faults of the settings come first: one of them may be the folder's.

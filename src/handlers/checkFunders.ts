@@ -7,6 +7,7 @@ import type { Funder } from '../flow/network.js';
 import { saveBalances, type Balance } from '../journal/balances.js';
 import type { Db } from '../journal/pool.js';
 import { keyIndexesOf, registerSlots, setRotation } from '../journal/slots.js';
+import type { Settings } from '../settings.js';
 import type { Instance } from './instance.js';
 
 /** A funder that can't pay for this many full batches leaves the rotation. */
@@ -16,8 +17,9 @@ const MEMBERS_OF_A_BATCH = BigInt(MAX_ACCOUNTS_PER_TRANSACTION);
 const ACCOUNT_COST = 100_000n;
 const FEE = 1_000_000n;
 
-/** Below this a funder leaves the rotation, in 10^-8 FLOW. */
-export const lowWaterMark = (fundingAmount: bigint): bigint => BATCHES_IN_RESERVE * (MEMBERS_OF_A_BATCH * (fundingAmount + ACCOUNT_COST) + FEE);
+/** Below this a funder leaves the rotation, in 10^-8 FLOW: above FUNDER_FLOOR by what the batches under way can take. */
+export const lowWaterMark = ({ FLOW_FUNDING_AMOUNT: fundingAmount, FUNDER_FLOOR: floor }: Pick<Settings, 'FLOW_FUNDING_AMOUNT' | 'FUNDER_FLOOR'>): bigint =>
+  floor + BATCHES_IN_RESERVE * (MEMBERS_OF_A_BATCH * (fundingAmount + ACCOUNT_COST) + FEE);
 
 /** What is wrong with a funder's key on chain; null where it can sign. */
 export function faultOfKey(funder: Funder, key: AccountKey | undefined): string | null {
@@ -85,9 +87,10 @@ export async function checkFunders(instance: Instance, signal: AbortSignal): Pro
 
 async function checkFunder(instance: Instance, funder: Funder): Promise<number> {
   const { settings, journal, log } = instance;
-  const lowWater = lowWaterMark(settings.FLOW_FUNDING_AMOUNT);
+  const lowWater = lowWaterMark(settings);
+  const askedAt = performance.now();
   const { balance, faultAt } = await readFunder(instance, funder);
-  await saveBalances(journal, [{ address: funder.address, balance }]);
+  await saveBalances(journal, [{ address: funder.address, balance }], performance.now() - askedAt);
   const isLow = balance < lowWater;
   let changed = 0;
   for (const keyIndex of await keyIndexesOf(journal, funder.address)) {
@@ -97,4 +100,10 @@ async function checkFunder(instance: Instance, funder: Funder): Promise<number> 
   if (isLow) log.error({ funder: funder.name, balance: formatAmount(balance), lowWater: formatAmount(lowWater), mend: 'send FLOW to it' }, 'funder is low and leaves the rotation');
   else log.info({ funder: funder.name, balance: formatAmount(balance), slots: changed }, "funder's slots compared with the chain");
   return changed;
+}
+
+/** The journal has refused a transaction that would have left a funder with less than its floor: it leaves the rotation until its balance is seen to be higher. */
+export async function leaveAtFloor({ journal, settings, log }: Pick<Instance, 'journal' | 'settings' | 'log'>, address: string): Promise<void> {
+  const changed = await setRotation(journal, address, `at its floor of ${formatAmount(settings.FUNDER_FLOOR)} FLOW`);
+  if (changed > 0) log.error({ funder: address, floor: formatAmount(settings.FUNDER_FLOOR), mend: 'send FLOW to it, or lower FUNDER_FLOOR' }, 'funder is at its floor and leaves the rotation');
 }

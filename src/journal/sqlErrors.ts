@@ -32,6 +32,9 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   '25006': RECONNECT, // read_only_sql_transaction: a standby answers, as in a failover
   WS007: { kind: 'data', mend: 'nothing to do: the next sweep reads the balance again' }, // guard_member: a deposit came after the balance was read
   WS010: { kind: 'data', mend: 'nothing to do: the account stays as it is' }, // guard_mended: its user is gone
+  WS020: { kind: 'funds', mend: 'nothing to do: it goes on when the window has room again; `wallet-sync status` shows the limits' }, // reserve_spending: a spending limit
+  WS021: { kind: 'data', mend: 'nothing to do: LIMIT_WALLET_FUNDINGS_LONG and LIMIT_WALLET_FUNDINGS_EVER say how often one wallet is funded' }, // guard_wallet_limit
+  WS022: { kind: 'funds', mend: 'send FLOW to it, or lower FUNDER_FLOOR' }, // reserve_spending: the floor of funders
   '08': RECONNECT, // connection exceptions
   '57': RECONNECT, // operator intervention: shutting down, starting up, terminated
   '53': RECONNECT, // insufficient resources
@@ -84,12 +87,21 @@ function policyOf(code: string): SqlPolicy | undefined {
 }
 
 /** What a record of a funding or repair is refused for that one of its members has: a later deposit, no user, an unsealed transaction. */
-const REFUSED_MEMBER = ['postgres WS007', 'postgres WS010', 'postgres 23505'];
+const REFUSED_MEMBER = ['postgres WS007', 'postgres WS010', 'postgres WS021', 'postgres 23505'];
 
 /** Whether the journal refused a transaction for one of its members, and nothing is owed to that one now. */
 export function isRefusedMember(error: AppError): boolean {
   return error.kind === 'data' && error.where !== undefined && REFUSED_MEMBER.includes(error.where);
 }
+
+/** Whether a spending limit of all has no room for a transaction: it waits, and is no failure. */
+export const isLimitReached = (error: AppError): boolean => error.where === 'postgres WS020';
+
+/** Whether a wallet's own limit keeps it from being funded. */
+export const isWalletAtLimit = (error: AppError): boolean => error.where === 'postgres WS021';
+
+/** Whether a funder would be left with less than its floor. */
+export const isFunderAtFloor = (error: AppError): boolean => error.where === 'postgres WS022';
 
 /** Whether the error says that schema wallet_sync, or part of it, is not there. */
 export function isSchemaMissing(error: unknown): boolean {

@@ -202,7 +202,7 @@ describe('funders add-keys', () => {
     ['a count that is none', ['funder-1', '--count', '1.5'], {}, 2, /^--count: must be a whole number/],
     ['no count', ['funder-1'], {}, 2, /--count <N>/],
     ['no account', ['--count', '1'], {}, 2, /ACCOUNT/],
-    ['mainnet, which has no spending limits yet', ['funder-1', '--count', '1'], { NETWORK: 'mainnet' }, 2, /^NETWORK: .*mainnet[\s\S]*mend:/],
+    ['mainnet without spending limits', ['funder-1', '--count', '1'], { NETWORK: 'mainnet' }, 2, /6 settings are missing[\s\S]*LIMIT_FLOW_SHORT is missing[\s\S]*mend:/],
     ['an access node that is not there', ['funder-1', '--count', '1'], { FLOW_ACCESS_NODE: 'http://127.0.0.1:9' }, 1, /^127\.0\.0\.1:9: .*[\s\S]*mend: check FLOW_ACCESS_NODE/],
     ['no settings', ['funder-1', '--count', '1'], { DATABASE_URL: '', NETWORK: '' }, 2, /2 settings are missing[\s\S]*DATABASE_URL[\s\S]*NETWORK/],
   ])('%s is a clear error with its exit status, and adds nothing', async (_, args, settings, code, says) => {
