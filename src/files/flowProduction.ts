@@ -98,7 +98,7 @@ async function inOurLayout<T>(path: string, options: FileOptions, work: () => Pr
  */
 async function bringIntoLayout(path: string): Promise<Corrupt | null> {
   const before = await identityOf(path);
-  const { size } = await stat(path);
+  const { size } = await lstat(path);
   if (size > MAX_PARSED_BYTES) throw new AppError('data', `has ${Math.round(size / 1_000_000)} MB of another layout than this program's`, { where: path, mend: 'move it away: it is made anew' });
   let content: z.output<typeof fileSchema>;
   try {

@@ -8,6 +8,7 @@ import { createControl } from '../handlers/control.js';
 import { createConfigExport } from '../handlers/exportConfig.js';
 import { createFollower } from '../handlers/followTransactions.js';
 import type { Instance } from '../handlers/instance.js';
+import { limitsOf } from '../handlers/limits.js';
 import { createMaker } from '../handlers/makeAccounts.js';
 import { createPace } from '../handlers/pace.js';
 import { recordStart } from '../handlers/recordStart.js';
@@ -124,7 +125,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     if (!failures.isSchemaMissing() && !stopping.signal.aborted && (await announce(instance))) webhooks$.next();
   };
 
-  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN };
+  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN, limits: limitsOf(settings) };
   /** Half a pool: from there on the demand is worth a batch. */
   const lowWater = Math.max(1, Math.ceil(settings.POOL_SIZE / 2));
   const register = (): Promise<void> => registerPolicy(journal, { ...policy, instanceId: id, statistics, lowWater, log });

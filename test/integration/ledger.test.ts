@@ -80,7 +80,7 @@ async function deliverLate(id: string): Promise<void> {
 
 beforeAll(async () => {
   stack = await startStack({ blockTimeMs: 100, funders: 5 });
-  outsider = startOutsider(stack);
+  outsider = await startOutsider(stack);
   [ann, hasty] = [await startInProcess(stack), await startInProcess(stack, { settings: { TRANSACTION_EXPIRY: '10' } })];
   const sealed = await make(ann, 3);
   await ended(sealed, 'sealed');

@@ -26,7 +26,7 @@ export async function expectExactLedger(stack: Stack, outsiders = 0): Promise<vo
 export async function verifyWholeLedger(stack: Stack): Promise<{ verified: Verification; findings: LedgerFinding[] }> {
   const env = stack.env();
   const log = createLog({ level: 'silent' });
-  const network = loadNetwork({ flowJsonPath: env['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
+  const network = await loadNetwork({ flowJsonPath: env['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
   const node = connectAccessNode({ url: stack.emulator.restUrl, log, limiter: createLimiter({ scriptRps: 1_000, transactionRps: 1_000, eventRps: 1_000, readRps: 1_000 }) });
   const journal = openJournal({ connectionString: env['DATABASE_URL'] ?? '', log, maxConnections: 2 });
   const findings: LedgerFinding[] = [];

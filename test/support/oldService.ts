@@ -34,7 +34,7 @@ const OTHER_HASH = `transaction(publicKey: String) {
 /** Makes so many whole accounts (at most 24), and one whose key hashes in another way, as the older service would: paid by another account than the funders. */
 export async function makeOldAccounts(stack: Pick<Stack, 'emulator' | 'env'>, count: number): Promise<{ accounts: OldAccount[]; otherHash: OldAccount }> {
   const { emulator } = stack;
-  const network = loadNetwork({ flowJsonPath: stack.env()['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
+  const network = await loadNetwork({ flowJsonPath: stack.env()['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
   const node = connectAccessNode({ url: emulator.restUrl, log: createLog({ level: 'silent' }), limiter: createLimiter({ scriptRps: 1_000, transactionRps: 1_000, eventRps: 1_000, readRps: 1_000 }) });
   try {
     const signer = createSigner({ privateKey: emulator.servicePrivateKey, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' });
