@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { NO_FAULTS, type FaultPort } from '../faultPoints.js';
 import { loadCadence } from '../flow/cadence.js';
-import { HOLD_MS } from '../flow/limiter.js';
 import { createAuditedVault, type AuditedVault } from '../handlers/auditedVault.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
@@ -11,13 +10,13 @@ import { createStatistics } from '../handlers/statistics.js';
 import { saveBalances } from '../journal/balances.js';
 import { checkSchema } from '../journal/migrate.js';
 import { openJournal, type Db } from '../journal/pool.js';
-import { createRatePlaces } from '../journal/ratePlaces.js';
 import type { Log } from '../log.js';
 import { openMasterKeys } from '../masterKey/openMasterKey.js';
 import type { Environment, Settings } from '../settings.js';
 import { createTelemetry } from '../telemetry/events.js';
 import { within } from '../waiting.js';
 import { openChain } from './connectChain.js';
+import { openSharedGate } from './sharedGate.js';
 
 /** For each call to the access node; the shared limits rest on it too. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -50,8 +49,6 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
     const ring = openRing(settings, { journal, instanceId: id }, schema);
     ring.catch(() => undefined);
     schema.catch(() => undefined);
-    const rates = { script: settings.SCRIPT_RPS, transaction: settings.TRANSACTION_RPS, event: settings.EVENT_RPS, read: settings.READ_RPS };
-    const gate = settings.RATE_LIMIT_SCOPE === 'shared' ? { gate: createRatePlaces(journal, { rates, holdMs: HOLD_MS, callTimeoutMs: CALL_TIMEOUT_MS }) } : {};
     const statistics = createStatistics();
     const telemetry = createTelemetry(log);
     const health = createNodeHealth({ log, onHealth: (now) => (statistics.accessNode = now) });
@@ -61,7 +58,7 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       watch: health.watch,
       onStart: (call, waitedMs) => telemetry.emit({ kind: 'limiter-waited', call, waitedMs }),
       onCall: ({ kind: call, ...end }) => telemetry.emit({ kind: 'call-done', peer: 'access-node', call, ...end }),
-      ...gate,
+      ...openSharedGate(settings, journal, CALL_TIMEOUT_MS),
     });
     try {
       // The shared limits are the database's.

@@ -5,6 +5,7 @@ import { loadCadence } from '../../flow/cadence.js';
 import { KEY_FAULTS, type KeyFaultKind } from '../../handlers/keyFaults.js';
 import { verifyKeys, type FaultyKey, type KeysReport, type VerifyChain } from '../../handlers/verifyKeys.js';
 import { checkSchema } from '../../journal/migrate.js';
+import type { Journal } from '../../journal/pool.js';
 import { pickSettings, type Environment } from '../../settings.js';
 import { onStopSignals } from '../../shutdown.js';
 import { createTelemetry } from '../../telemetry/events.js';
@@ -12,6 +13,7 @@ import { CHAIN_SETTINGS, openChain } from '../connectChain.js';
 import { operator } from '../operator.js';
 import { print } from '../output.js';
 import { startProgress } from '../progress.js';
+import { GATE_SETTINGS, openSharedGate } from '../sharedGate.js';
 import { withJournal } from '../withJournal.js';
 import { openUserVault } from './userVault.js';
 
@@ -29,7 +31,7 @@ export async function runKeysVerify(options: KeysVerifyOptions): Promise<void> {
   const { user, json } = options;
   if (user !== undefined && !z.guid().safeParse(user).success) throw new AppError('usage', "must be a user's id, as auth.users has it", { where: '--user' });
   const environment = readEnvironment();
-  pickSettings(environment, ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY', 'WALLET_ENCRYPTION_KEY_NEXT', ...(options.chain ? CHAIN_SETTINGS : [])]);
+  pickSettings(environment, ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY', 'WALLET_ENCRYPTION_KEY_NEXT', ...(options.chain ? [...CHAIN_SETTINGS, ...GATE_SETTINGS] : [])]);
   const vaultOf = await openUserVault(environment);
   const stop = new AbortController();
   void onStopSignals().then(() => stop.abort());
@@ -39,7 +41,7 @@ export async function runKeysVerify(options: KeysVerifyOptions): Promise<void> {
       async (journal) => {
         await checkSchema(journal);
         const vault = await vaultOf(journal);
-        return withChain(options.chain ? environment : null, (chain) =>
+        return withChain(options.chain ? environment : null, journal, (chain) =>
           verifyKeys({ journal, vault }, { filter: user === undefined ? {} : { authId: user.toLowerCase() }, chain, by: operator(), signal: stop.signal, onProgress: progress.show }),
         );
       },
@@ -54,9 +56,10 @@ export async function runKeysVerify(options: KeysVerifyOptions): Promise<void> {
   }
 }
 
-async function withChain<T>(environment: Environment | null, work: (chain: VerifyChain | null) => Promise<T>): Promise<T> {
+async function withChain<T>(environment: Environment | null, journal: Journal, work: (chain: VerifyChain | null) => Promise<T>): Promise<T> {
   if (environment === null) return work(null);
-  const { network, node, requireNetwork } = await openChain(pickSettings(environment, [...CHAIN_SETTINGS]), environment, { timeoutMs: CALL_TIMEOUT_MS });
+  const settings = pickSettings(environment, [...CHAIN_SETTINGS, ...GATE_SETTINGS]);
+  const { network, node, requireNetwork } = await openChain(settings, environment, { timeoutMs: CALL_TIMEOUT_MS, ...openSharedGate(settings, journal, CALL_TIMEOUT_MS) });
   try {
     await requireNetwork();
     return await work({ network, node, cadence: loadCadence(network), telemetry: createTelemetry() });
