@@ -67,7 +67,7 @@ test('two adoptions at once write each change once', async () => {
 test('a row is emptied only where its user may have a wallet and has no account', async () => {
   const empty = (row: OldRow): RowChange => ({ ...encrypted(row), action: 'provisioned', address: null, publicKey: null, privateKey: null });
   const [gone, given, plain] = [await oldRow(), await oldRow(), await oldRow()];
-  await database.asOwner('update auth.users set deleted_at = now() where id = $1', [gone.authId]);
+  await database.auth.query('update auth.users set deleted_at = now() where id = $1', [gone.authId]);
   await database.asOwner("insert into wallet_sync.account (state, public_key, private_key, address, auth_id, assignment) values ('assigned', $1, 'x', '0x0000000000000001', $2, 1)", ['ab'.repeat(64), given.authId]);
   expect(await changeRows(database.journal, [empty(gone), empty(given), empty(plain)])).toEqual(new Set([plain.id]));
   expect(await wallet(plain)).toMatchObject({ address: null, publicKey: null, privateKey: null });
