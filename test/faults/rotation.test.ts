@@ -39,8 +39,10 @@ afterAll(() => world?.stop());
 it('rotation of 10,000 keys with sign-ups going on and kill -9 in the middle, restarted: every key opens, none is lost, none remains under the old master key', async () => {
   const both = { ...SETTINGS, WALLET_ENCRYPTION_KEY_NEXT: newKey };
   const daemons: Daemon[] = [world.daemon(SETTINGS), world.daemon(SETTINGS)];
-  const signUps = startSignUps(world.stack.authPool, 300);
-  await until(60_000, async () => (await owner<{ count: number }>('select count(*)::integer as count from public.wallet w join wallet_sync.instance i on true where w.flow_address is not null and i.seen_at > clock_timestamp() - interval \'10 s\' having count(distinct i.id) = 2 and count(distinct w.id) > $1', [KEYS - SET_ASIDE])).length > 0);
+  const signUps = startSignUps(world.stack.authPool, 500);
+  await until(120_000, () => Promise.resolve(signUps.done.length >= 2));
+  await world.ready(signUps.done.slice(0, 2), 120_000);
+  await until(120_000, async () => (await owner('select 1 from wallet_sync.instance where master_keys is not null')).length === 2);
 
   const rotation = { ...world.stack.env(), WALLET_ENCRYPTION_KEY_NEXT: newKey };
   // An instance that does not hold the next master key: refused, nothing is moved.
@@ -52,19 +54,19 @@ it('rotation of 10,000 keys with sign-ups going on and kill -9 in the middle, re
     await daemon.stop();
     daemons[i] = world.daemon(both);
     const { pid } = daemons[i];
-    await until(60_000, async () => (await owner('select 1 from wallet_sync.instance where pid = $1 and $2 = any (master_keys)', [pid, newVault.keyId])).length > 0);
+    await until(120_000, async () => (await owner('select 1 from wallet_sync.instance where pid = $1 and $2 = any (master_keys)', [pid, newVault.keyId])).length > 0);
   }
 
   // Killed: while the pool is moved, before the new master key is the current one; and twice while the rest is.
   for (const after of [20, SET_ASIDE + 1_000, SET_ASIDE + 5_000]) {
     const command = startCommand(['keys', 'rotate'], rotation);
-    await until(60_000, async () => (await moved()) >= after);
+    await until(120_000, async () => (await moved()) >= after);
     command.kill('SIGKILL');
     expect((await command.ended).code).toBeNull();
     expect(await moved()).toBeLessThan(KEYS);
     // Sign-ups do not wait for who runs it again.
     const { length } = signUps.done;
-    await until(20_000, () => Promise.resolve(signUps.done.length > length));
+    await until(60_000, () => Promise.resolve(signUps.done.length > length));
     await world.ready(signUps.done.slice(0, length + 1));
   }
   const status = JSON.parse((await runCommand(['--json', 'keys', 'rotate', '--status'], rotation)).stdout) as { rotating: boolean; master_keys: { id: string; state: string }[] };
