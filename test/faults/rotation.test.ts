@@ -99,8 +99,5 @@ it('rotation of 10,000 keys with sign-ups going on and kill -9 in the middle, re
   expect(stored.filter(({ what }) => what === 'wallet')).toHaveLength(KEYS - SET_ASIDE + users.length);
   expect(await differingCopies(world.stack.postgres)).toBe(0);
   expect(await owner("select auth_id, reason from wallet_sync.user_state where state = 'corrupted'")).toEqual([]);
-  // Nobody waited for the rotation: who signed up was served as ever.
-  const [served] = await owner<{ ms: number }>('select max(extract(epoch from a.assigned_at - w.created_at) * 1000)::integer as ms from public.wallet w join wallet_sync.account a on a.auth_id = w.auth_id where w.auth_id = any($1)', [users.map(({ authId }) => authId)]);
-  console.log(`${users.length} sign-ups, the slowest wallet after ${served?.ms} ms; ${stored.length} ciphertexts`);
   await Promise.all(daemons.map((daemon) => daemon.stop()));
-}, 280_000);
+}, 900_000);
