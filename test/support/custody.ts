@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { generateKeyPair } from '../../src/flow/keys.js';
 import type { Vault } from '../../src/secrets.js';
 import type { Postgres } from '../../dev/postgres.js';
 import { hex } from './database.js';
@@ -7,10 +6,10 @@ import { hex } from './database.js';
 /** A private key as it was before it was sealed, by its public key. */
 export type PrivateKeys = Map<string, string>;
 
-/** Makes accounts with real key pairs, sealed: so many of users with their wallet rows, so many in the pool. Each private key is noted. */
+/** Makes accounts with random keys, really sealed: so many of users with their wallet rows, so many in the pool. Each private key is noted. */
 export async function seedKeys(postgres: Postgres, vault: Vault, counts: { readonly assigned: number; readonly free: number }, noted: PrivateKeys = new Map()): Promise<PrivateKeys> {
   const rows = Array.from({ length: counts.assigned + counts.free }, (_, i) => {
-    const { privateKey, publicKey } = generateKeyPair();
+    const [privateKey, publicKey] = [hex(32), hex(64)];
     noted.set(publicKey, privateKey);
     return { publicKey, sealed: vault.seal(privateKey, publicKey), address: `0x${hex(8)}`, authId: i < counts.assigned ? randomUUID() : null };
   });
