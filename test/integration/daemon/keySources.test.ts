@@ -1,4 +1,4 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sendAndSeal } from '../../../dev/chain.js';
@@ -103,18 +103,20 @@ async function keysOpen(ids: readonly string[]): Promise<boolean> {
 }
 
 describe('keys that never leave KMS', () => {
-  it.each(['funder-kms', 'funder-k1'] as const)('%s makes a batch of accounts, its transactions signed in KMS, under a master key that KMS wraps', async (name) => {
-    const before = signs();
-    const signUps = await world.signUps(4);
-    const daemon = world.daemon(settings({ FUNDING_ACCOUNTS: name }));
-    await world.ready(signUps);
+  it('funders on both curves make batches of accounts, signed in KMS, under a master key that KMS wraps and is asked for once', async () => {
+    const daemon = world.daemon(settings({ FUNDING_ACCOUNTS: 'funder-kms,funder-k1' }));
+    const ids: string[] = [];
+    // The slot that was not used for longest is next, so each of both has a batch.
+    for (let batch = 0; batch < 2; batch++) {
+      const signUps = await world.signUps(3);
+      await world.ready(signUps);
+      ids.push(...signUps.map(({ authId }) => authId));
+    }
     await daemon.stop();
-    const ids = signUps.map(({ authId }) => authId);
-    expect(await proposers(ids)).toEqual([kmsAddresses[name]]);
-    expect(signs()).toBeGreaterThan(before);
+    expect(new Set(await proposers(ids))).toEqual(new Set(Object.values(kmsAddresses)));
+    expect(signs()).toBeGreaterThanOrEqual(2);
     expect(await keysOpen(ids)).toBe(true);
-    // Once a start, however many keys it seals.
-    expect(kms.calls.filter(({ action }) => action === 'Decrypt')).toHaveLength(name === 'funder-kms' ? 1 : 2);
+    expect(kms.calls.filter(({ action }) => action === 'Decrypt')).toHaveLength(1);
     expect(await world.duplicates()).toBe(OURS);
     expect((await daemon.ended).stderr).toBe('');
   });
@@ -137,21 +139,15 @@ describe('keys that never leave KMS', () => {
   });
 });
 
-it('a daemon gives wallets under a master key in a file, and under one in a mounted secret', async () => {
+it('a daemon gives wallets under a master key in a file, and never shows it', async () => {
   const path = join(world.stack.folder, 'master.key');
   await writeFile(path, `${masterKey.toString('base64')}\n`, { mode: 0o600 });
-  const [own, mounted] = [await world.signUps(1), [] as Awaited<ReturnType<DaemonWorld['signUps']>>];
-  const first = world.daemon({ WALLET_ENCRYPTION_KEY: `file:${path}`, POOL_SIZE: '0', FUNDING_ACCOUNTS: 'funder-1' });
-  await world.ready(own);
-  await first.stop();
-  await chmod(path, 0o444);
-  mounted.push(...(await world.signUps(1)));
-  const second = world.daemon({ WALLET_ENCRYPTION_KEY: `mounted:${path}`, POOL_SIZE: '0', FUNDING_ACCOUNTS: 'funder-1' });
-  await world.ready(mounted);
-  await second.stop();
-  expect(await keysOpen([...own, ...mounted].map(({ authId }) => authId))).toBe(true);
-  const text = JSON.stringify([first.lines, second.lines]);
-  for (const secret of [masterKey.toString('base64'), masterKey.toString('hex')]) expect(text).not.toContain(secret);
+  const daemon = world.daemon({ WALLET_ENCRYPTION_KEY: `file:${path}`, POOL_SIZE: '0', FUNDING_ACCOUNTS: 'funder-1' });
+  const signUps = await world.signUps(1);
+  await world.ready(signUps);
+  await daemon.stop();
+  expect(await keysOpen(signUps.map(({ authId }) => authId))).toBe(true);
+  for (const secret of [masterKey.toString('base64'), masterKey.toString('hex')]) expect(JSON.stringify(daemon.lines)).not.toContain(secret);
 });
 
 describe('a start stops with one error that names the setting, and changes nothing, where', () => {
