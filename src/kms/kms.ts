@@ -42,8 +42,8 @@ const PACKAGE = '@aws-sdk/client-kms';
 /** Beside package.json: test/kms compares them. */
 export const PACKAGE_VERSION = '3.1164.0';
 const ATTEMPTS = 3;
-/** Signatures that are made at a time, of the account's shared quota. */
-const SIGNATURES_AT_A_TIME = 8;
+/** Signatures that this process asks for at a time, for all its funders: they share the account's quota. */
+const oneOfFew = pLimit(8);
 
 /**
  * AWS's own client, loaded only here, where it is wanted: it is optional, 18 MB and a quarter of a second. Region, credentials and endpoint (AWS_ENDPOINT_URL_KMS)
@@ -58,7 +58,6 @@ export async function openKms(options: KmsOptions): Promise<Kms> {
     requestHandler: { connectionTimeout: attemptMs, requestTimeout: attemptMs, throwOnRequestTimeout: true },
   });
   refuseClearText(client, where);
-  const oneOfFew = pLimit(SIGNATURES_AT_A_TIME);
 
   /** The deadline holds for the search for credentials too, which the client's own signal does not reach. */
   async function call<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -60,7 +60,7 @@ describe('a master key that KMS wraps', () => {
   });
 
   it.each<[string, (setting: string) => string | Promise<string>, string, RegExp]>([
-    ['of another KMS key', async (setting) => setting.replace(/key\/[0-9a-f-]{36}/, (await standIn.makeKey('SYMMETRIC_DEFAULT')).arn.split(':').at(-1)!), 'usage', /IncorrectKeyException/],
+    ['of another KMS key', (setting) => setting.replace(/key\/[0-9a-f-]{36}/, standIn.makeKey('SYMMETRIC_DEFAULT').arn.split(':').at(-1)!), 'usage', /IncorrectKeyException/],
     ['that was changed', (setting) => setting.replace(/.{8}(=*)$/, 'AAAAAAAA$1'), 'usage', /InvalidCiphertextException/],
     ['whose key is gone', (setting) => setting.replace(/key\/[0-9a-f-]{36}/, 'key/00000000-0000-0000-0000-000000000000'), 'usage', /NotFoundException/],
     ['that may not be opened', (setting) => (standIn.faults.deny('Decrypt'), setting), 'usage', /AccessDeniedException.*not authorized to perform: kms:Decrypt/],
