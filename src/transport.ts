@@ -79,6 +79,6 @@ function allowedHosts(environment: Environment): Set<string> {
 function processFaults({ NODE_TLS_REJECT_UNAUTHORIZED: reject, NODE_OPTIONS: options = '' }: Environment): string[] {
   const faults: string[] = [];
   if (reject === '0') faults.push('NODE_TLS_REJECT_UNAUTHORIZED must not be 0: no certificate would be checked; for a CA of your own set NODE_EXTRA_CA_CERTS=FILE');
-  if (/--tls-min-v1\.[01]\b/.test(options)) faults.push('NODE_OPTIONS must not lower the least TLS version (--tls-min-v1.0, --tls-min-v1.1)');
+  if ([options, ...process.execArgv].some((each) => /--tls-min-v1\.[01]\b/.test(each))) faults.push('NODE_OPTIONS must not lower the least TLS version (--tls-min-v1.0, --tls-min-v1.1)');
   return faults;
 }

@@ -5,7 +5,7 @@ import { packagePath } from '../src/packagePath.js';
 
 const read = (...parts: string[]): string => readFileSync(packagePath(...parts), 'utf8');
 const versions = z.record(z.string(), z.string()).default({});
-const listed = { dependencies: versions, optionalDependencies: versions, devDependencies: versions };
+const listed = { dependencies: versions, optionalDependencies: versions, devDependencies: versions, peerDependencies: versions };
 const manifest = z.object({ ...listed, overrides: versions.optional() }).parse(JSON.parse(read('package.json')));
 const entry = z.object({
   version: z.string().optional(),
@@ -15,7 +15,6 @@ const entry = z.object({
   dev: z.boolean().default(false),
   inBundle: z.boolean().default(false),
   hasInstallScript: z.boolean().default(false),
-  peerDependencies: versions,
   peerDependenciesMeta: z.record(z.string(), z.object({ optional: z.boolean().optional() })).default({}),
 });
 const lock = z.object({ lockfileVersion: z.number(), packages: z.record(z.string(), entry.extend(listed)) }).parse(JSON.parse(read('package-lock.json')));
@@ -47,7 +46,8 @@ function reachable(): Map<string, z.output<typeof entry>> {
     if (!isOptional) throw new Error(`${name}, of ${from}, is not in the lock file`);
   };
   for (const name of Object.keys(manifest.dependencies)) visit('', name, false);
-  for (const name of Object.keys(manifest.optionalDependencies)) visit('', name, true);
+  // Optional or a peer of ours, it is what somebody installs for the daemon.
+  for (const name of Object.keys({ ...manifest.optionalDependencies, ...manifest.peerDependencies })) visit('', name, true);
   return found;
 }
 
@@ -57,7 +57,7 @@ const rows = [...guide.matchAll(/^\| ([^|]+) \| (.+) \|$/gm)].map(([, names = ''
 const explained = new Map(rows.flatMap(({ names, why }) => names.map((name) => [name.trim(), why.trim()] as const)));
 
 describe('every dependency', () => {
-  const all = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.devDependencies };
+  const all = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies, ...manifest.devDependencies };
 
   it.each(Object.entries(all))('is of one exact version: %s %s', (_, version) => {
     expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
@@ -74,7 +74,7 @@ describe('every dependency', () => {
 
 describe('the lock file', () => {
   it('says what package.json says', () => {
-    for (const kind of ['dependencies', 'optionalDependencies', 'devDependencies'] as const) expect(root?.[kind]).toEqual(manifest[kind]);
+    for (const kind of ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies'] as const) expect(root?.[kind]).toEqual(manifest[kind]);
   });
 
   it('holds every package by its hash, and takes none from a place of its own', () => {

@@ -18,8 +18,13 @@ export function loginRoutes(check: TokenCheck | null): Hono<RouteEnv> {
     const cookie = check.login(token, addressOf(c));
     if (cookie === null) return refuseForAWhile(c);
     if (cookie === false) return c.html(LOGIN_PAGE_WRONG, 401);
-    c.header('set-cookie', cookie);
+    c.header('set-cookie', cameByTls(c.req.header('x-forwarded-proto')) ? `${cookie}; Secure` : cookie);
     return c.redirect('/', 303);
   });
   return routes;
+}
+
+/** What the proxy before it says of the caller. Nobody is trusted by that: who lies of it keeps only his own cookie off plain HTTP. */
+function cameByTls(forwarded: string | undefined): boolean {
+  return forwarded?.split(',')[0]?.trim().toLowerCase() === 'https';
 }
