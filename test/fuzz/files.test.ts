@@ -49,7 +49,7 @@ test('10,000 texts as flow-production.json: entries, or said to be of another la
   // Lines that end where the buffer (64 KiB) does, in all the ways near it.
   const aligned = fc.integer({ min: -12, max: 12 }).map((shift) => `{\n  "accounts": {\n    "a": "${'x'.repeat(65_536 - 30 + shift)}"\n  }\n}\n`);
   const texts = fc.oneof({ weight: 8, arbitrary: fc.constantFrom(whole, whole.replace('  }\n}', '  },\n  "networks": {}\n}')) }, { weight: 1, arbitrary: likeOneOf({ accounts: { a: { address: '0x01' } } }).map((value) => JSON.stringify(value, null, 2) ?? '') });
-  await fuzz(fc.oneof({ weight: 40, arbitrary: bytesLike(texts) }, { weight: 1, arbitrary: aligned.map((text) => Buffer.from(text)) }), async (bytes) => {
+  await fuzz(fc.oneof({ weight: 40, arbitrary: bytesLike(texts) }, { weight: 1, arbitrary: aligned.map((text) => Buffer.from(text)) }).map((bytes) => ({ bytes, toString: () => 'bytes' })), async ({ bytes }) => {
     writeFileSync(path, bytes);
     let reader;
     try {
