@@ -12,10 +12,10 @@ export function readSmallFile(path: string, maxBytes: number, look: (stat: Stats
     if (stat.isDirectory()) throw new Error('it is a folder');
     if (!stat.isFile()) throw new Error('it is no file');
     look(stat);
-    const bytes = Buffer.alloc(maxBytes + 1);
+    if (stat.size > maxBytes) throw new Error(`it is longer than ${maxBytes} bytes`);
+    const bytes = Buffer.alloc(stat.size);
     let length = 0;
-    for (let read = -1; read !== 0 && length <= maxBytes; length += read) read = readSync(file, bytes, length, bytes.length - length, null);
-    if (length > maxBytes) throw new Error(`it is longer than ${maxBytes} bytes`);
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) read = readSync(file, bytes, length, bytes.length - length, null);
     return bytes.toString('utf8', 0, length);
   } finally {
     closeSync(file);

@@ -1,5 +1,5 @@
-import { AppError, toAppError } from '../errors.js';
-import { isTooDeep } from '../bounds/depth.js';
+import { AppError } from '../errors.js';
+import { checkCadence } from './jsonCadence.js';
 
 /** A value in JSON-Cadence: what scripts and transactions take and give. */
 export interface FclArg {
@@ -64,15 +64,11 @@ async function importFcl(): Promise<Fcl> {
 }
 
 /**
- * Turns JSON-Cadence into plain values: numbers of any width stay strings, optionals become null, structs become objects. Throws `data` for what is none, and
- * for what is nested too deep for the decoder, which calls itself.
+ * Turns JSON-Cadence into plain values: numbers of any width stay strings, optionals become null, structs become objects. Throws `data` for what is none
+ * (see {@link checkCadence}).
  */
 export async function decodeCadence(value: unknown): Promise<unknown> {
   const fcl = await loadFcl();
-  if (isTooDeep(value)) throw new AppError('data', 'a Cadence value is nested too deep', { where: 'JSON-Cadence' });
-  try {
-    return await fcl.decode({ encodedData: value });
-  } catch (thrown) {
-    throw new AppError('data', `not JSON-Cadence: ${toAppError(thrown).message.slice(0, 200)}`, { where: 'JSON-Cadence' });
-  }
+  checkCadence(value);
+  return fcl.decode({ encodedData: value });
 }
