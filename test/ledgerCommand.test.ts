@@ -30,7 +30,7 @@ describe('what `wallet-sync ledger verify` finds is said with its amounts', () =
     [{ kind: 'not-ours', txId, funder, chain: [100_000n, 1n] } as const, `${txId} took 0.00100000 + 0.00000001 FLOW from ${funder} and is none of this service`],
     [{ kind: 'unrecorded', txId, funder, chain: [1n] } as const, 'after it was given up'],
     [{ kind: 'balance', funder, difference: -1n } as const, `${funder} has 0.00000001 FLOW less than follows`],
-  ])('%j', (finding, text) => {
+  ])('case %#', (finding, text) => {
     expect(findingToText(finding)).toContain(text);
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { AppError } from '../../src/errors.js';
 import { openEntries, OtherLayout } from '../../src/files/readEntries.js';
 import { loadNetwork } from '../../src/flow/network.js';
-import { readSmallFile } from '../../src/limits/readSmallFile.js';
+import { readSmallFile } from '../../src/bounds/readSmallFile.js';
 import { FUZZ_TIMEOUT_MS, fuzz } from '../support/fuzz.js';
 import { bytesLike, likeOneOf, toJson } from '../support/hostile.js';
 
@@ -20,10 +20,10 @@ const FLOW_JSON = { contracts: { BaitCoin: { source: 'x', aliases: { testnet: '0
 test('10,000 texts as flow.json: read, or refused with every fault and no key', async () => {
   const secret = 'ab'.repeat(32);
   writeFileSync(join(folder, 'funder.pkey'), secret, { mode: 0o600 });
-  await fuzz(fc.tuple(bytesLike(likeOneOf(FLOW_JSON, { ...FLOW_JSON, accounts: { 'funder-1': { address: '0x01', key: secret } } }).map(toJson)), fc.constantFrom(undefined, ['funder-1'], ['constructor'], ['__proto__'])), ([bytes, names]) => {
+  await fuzz(fc.tuple(bytesLike(likeOneOf(FLOW_JSON, { ...FLOW_JSON, accounts: { 'funder-1': { address: '0x01', key: secret } } }).map(toJson)), fc.constantFrom(undefined, ['funder-1'], ['constructor'], ['__proto__'])), async ([bytes, names]) => {
     writeFileSync(path, bytes);
     try {
-      loadNetwork({ flowJsonPath: path, network: 'testnet', env: {}, ...(names === undefined ? {} : { fundingAccounts: names }) });
+      await loadNetwork({ flowJsonPath: path, network: 'testnet', env: {}, ...(names === undefined ? {} : { fundingAccounts: names }) });
     } catch (thrown) {
       expect(thrown).toBeInstanceOf(AppError);
       expect((thrown as AppError).explain()).not.toContain(secret);
@@ -35,11 +35,11 @@ test('10,000 texts as flow.json: read, or refused with every fault and no key', 
 test('10,000 texts as a funder\'s key file: a signer, or refused without the text', async () => {
   const flowJson = join(folder, 'flow.json');
   writeFileSync(flowJson, toJson({ accounts: { 'funder-1': { address: '0x9a0766d93b6608b7', key: { ...KEY, location: 'file' } } } }));
-  await fuzz(bytesLike(fc.constantFrom('ab'.repeat(32), `0x${'AB'.repeat(32)}\n`, '00'.repeat(32), 'ff'.repeat(32))), (bytes) => {
+  await fuzz(bytesLike(fc.constantFrom('ab'.repeat(32), `0x${'AB'.repeat(32)}\n`, '00'.repeat(32), 'ff'.repeat(32))), async (bytes) => {
     writeFileSync(path, bytes, { mode: 0o600 });
     rmSync(path);
     writeFileSync(path, bytes, { mode: 0o600 });
-    loadNetwork({ flowJsonPath: flowJson, network: 'testnet', env: {}, fundingAccounts: ['funder-1'] });
+    await loadNetwork({ flowJsonPath: flowJson, network: 'testnet', env: {}, fundingAccounts: ['funder-1'] });
   });
 }, FUZZ_TIMEOUT_MS);
 
@@ -72,5 +72,5 @@ test('a line without end, and a file without end, are read to their limit and no
   await reader?.close();
   expect(() => readSmallFile('/dev/zero', 1_000)).toThrow('it is no file');
   expect(() => readSmallFile(path, 1_000)).toThrow('longer than 1000 bytes');
-  expect(() => loadNetwork({ flowJsonPath: '/dev/zero', network: 'testnet', env: {} })).toThrow('flow.json cannot be read');
+  await expect(loadNetwork({ flowJsonPath: '/dev/zero', network: 'testnet', env: {} })).rejects.toThrow('flow.json cannot be read');
 });

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';

@@ -37,8 +37,8 @@ export async function fuzz<T>(inputs: fc.Arbitrary<T>, take: (input: T) => unkno
       if (taken instanceof Promise) await taken;
     } catch (thrown) {
       if (!(thrown instanceof AppError)) throw thrown;
-      if (thrown.message.length > 20_000 || /(?![\n\t])\p{Cc}|\p{Cs}/u.test(thrown.message)) throw new Error(`a refusal that can't be shown or stored: ${JSON.stringify(thrown.message.slice(0, 200))}`);
-      if (thrown.kind === 'internal') throw new Error(`refused as a fault of this program: ${thrown.message}`);
+      if (thrown.message.length > 20_000 || /(?![\n\t])\p{Cc}|\p{Cs}/u.test(thrown.message)) throw new Error(`a refusal that can't be shown or stored: ${JSON.stringify(thrown.message.slice(0, 200))}`, { cause: thrown });
+      if (thrown.kind === 'internal') throw new Error(`refused as a fault of this program: ${thrown.message}`, { cause: thrown });
     }
     const { user, system } = process.cpuUsage(began);
     if (user + system > CPU_MS * 1_000 * inputsARun) throw new Error(`one input took ${Math.round((user + system) / 1_000)} ms of the processor`);

@@ -226,7 +226,7 @@ describe('an account whose key is under an old master key', () => {
 describe('a new key', () => {
   const prepare = (id: string, makeKeys: (masterKey: string | undefined) => Promise<string>) =>
     prepareAccounts(database.journal, {
-      instanceId: id, poolSize: 1, maxAccounts: 1, decide: () => 1, masterKey: oldVault.keyId,
+      instanceId: id, poolSize: 1, maxAccounts: 1, decide: () => 1, room: () => Promise.resolve(1), masterKey: oldVault.keyId,
       makeKeys: async (_, masterKey) => {
         const publicKey = await makeKeys(masterKey);
         return [{ publicKey, encryptedPrivateKey: createVault(oldKey, newKey).seal(hex(32), publicKey, masterKey) }];
