@@ -4,7 +4,7 @@ import { nameActor, writeOperatorActs, type AuditEntry } from '../journal/audit.
 import { sayChanged } from '../journal/control.js';
 import { countKeys, makeCurrent, readMasterKeys, registerNext, requireEveryInstanceHolds, retire, sealingKey, type MasterKey } from '../journal/masterKeys.js';
 import type { Db, Journal } from '../journal/pool.js';
-import { findWallets, lockAccounts, lockAccountsOf, lockWallets, rewrapAccounts, rewrapWallets, type Rewrapped, type RewrappedWallet, type SealedWallet } from '../journal/rewrap.js';
+import { findWallets, lockAccounts, lockAccountsOf, lockKept, lockWallets, rewrapAccounts, rewrapKept, rewrapWallets, type Rewrapped, type RewrappedWallet, type SealedWallet } from '../journal/rewrap.js';
 import { sealedPrefix } from '../secrets.js';
 import type { AuditedVault, KeyOpener } from './auditedVault.js';
 import { requireMasterKeys } from './requireMasterKeys.js';
@@ -21,7 +21,7 @@ const PAUSE_MS = 200;
 
 /** A stored key that does not open, and so stays under its old master key. */
 export interface Unopened {
-  /** The account; null where only a row of public.wallet has it. */
+  /** The account; null where only a row of public.wallet has it, or what an adoption has kept. */
   readonly accountId: number | null;
   /** The user of that row; null where he is gone. */
   readonly authId: string | null;
@@ -35,6 +35,8 @@ export interface Rotated {
   /** Ciphertexts that this run replaced in wallet_sync.account and in public.wallet. */
   readonly accounts: number;
   readonly wallets: number;
+  /** The same in what adoptions have kept (wallet_sync.adopted). */
+  readonly kept: number;
   /** No key is under an old master key any more, and none can come. False: some don't open, or it was stopped. */
   readonly ended: boolean;
   readonly unopened: readonly Unopened[];
@@ -60,7 +62,7 @@ export interface RotateOptions {
  * 1. The next master key is registered: from then on no instance starts without it.
  * 2. The accounts that nobody has are moved, so that sign-ups find all of them when
  * 3. it becomes the current one: new keys are sealed under it. What has joined the pool meanwhile is moved in the same transaction.
- * 4. All others are moved, pass by pass, until one finds none in either table.
+ * 4. All others are moved, pass by pass, until one finds none in any table.
  * 5. The old one is retired under a lock that keeps others from storing under it, if a last count finds none.
  *
  * A key is opened and sealed anew, with a new data key: associated data names the master key in both layers, and who once had the old
@@ -117,9 +119,11 @@ function planRotation(known: readonly MasterKey[], vault: AuditedVault, next: st
 interface Moved {
   readonly accounts: number;
   readonly wallets: number;
+  readonly kept: number;
 }
 
-const NONE: Moved = { accounts: 0, wallets: 0 };
+const NONE: Moved = { accounts: 0, wallets: 0, kept: 0 };
+const sumOf = (batch: Moved): number => batch.accounts + batch.wallets + batch.kept;
 
 interface Run {
   tell(db: Db, entry: AuditEntry): Promise<void>;
@@ -132,7 +136,7 @@ interface Run {
 
 function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { from, to }: Plan, opener: KeyOpener): Run {
   const prefixes = from.map(sealedPrefix);
-  const moved = { accounts: 0, wallets: 0 };
+  const moved = { ...NONE };
   let total = 0;
   /** Of the pass under way, by what has them: each once. */
   let unopened = new Map<string, Unopened>();
@@ -141,14 +145,15 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
     await nameActor(db, by);
     await writeOperatorActs(db, [entry]);
   };
-  const note = (db: Db, batch: Moved): Promise<void> => (batch.accounts + batch.wallets === 0 ? Promise.resolve() : tell(db, { kind: 'keys-rewrapped', detail: { to, ...batch } }));
+  const note = (db: Db, batch: Moved): Promise<void> => (sumOf(batch) === 0 ? Promise.resolve() : tell(db, { kind: 'keys-rewrapped', detail: { to, ...batch } }));
   const add = (batch: Moved): boolean => {
     moved.accounts += batch.accounts;
     moved.wallets += batch.wallets;
-    onProgress?.(moved.accounts + moved.wallets, Math.max(total, moved.accounts + moved.wallets));
-    return batch.accounts + batch.wallets > 0;
+    moved.kept += batch.kept;
+    onProgress?.(sumOf(moved), Math.max(total, sumOf(moved)));
+    return sumOf(batch) > 0;
   };
-  const left = async (db: Db): Promise<number> => (await countKeys(db)).filter((each) => from.includes(each.id)).reduce((sum, each) => sum + each.accounts + each.wallets, 0);
+  const left = async (db: Db): Promise<number> => (await countKeys(db)).filter((each) => from.includes(each.id)).reduce((sum, each) => sum + sumOf(each), 0);
 
   /** The private key; null where it does not open, which is kept to be told. */
   const open = (sealed: string, publicKey: string | null, whose: Omit<Unopened, 'reason'>): string | null => {
@@ -168,13 +173,25 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
       const privateKey = open(sealed, publicKey, { accountId, authId: null });
       return privateKey === null ? [] : [{ accountId, old: sealed, sealed: vault.seal(privateKey, publicKey, to) }];
     });
-    const batch = keys.length === 0 ? NONE : await rewrapAccounts(db, keys);
+    const batch = keys.length === 0 ? NONE : { ...NONE, ...(await rewrapAccounts(db, keys)) };
     await note(db, batch);
     return { lastId: locked.at(-1)?.accountId ?? null, batch };
   };
 
+  /** One page of what adoptions have kept. */
+  const moveKeptPage = async (db: Db, page: { afterId: number; limit: number }): Promise<{ lastId: number | null; batch: Moved }> => {
+    const locked = await lockKept(db, { prefixes, ...page });
+    const keys = locked.flatMap(({ id, authId, publicKey, sealed }) => {
+      const privateKey = open(sealed, publicKey, { accountId: null, authId });
+      return privateKey === null ? [] : [{ id, old: sealed, sealed: vault.seal(privateKey, publicKey, to) }];
+    });
+    const batch = { ...NONE, kept: keys.length === 0 ? 0 : await rewrapKept(db, keys) };
+    await note(db, batch);
+    return { lastId: locked.at(-1)?.id ?? null, batch };
+  };
+
   /** All pages; true where any key was moved. A page that others hold locked is left to the next pass. */
-  const movePages = async (options: { limit: number; unassigned: boolean }): Promise<boolean> => {
+  const movePages = async (move: (db: Db, afterId: number) => Promise<{ lastId: number | null; batch: Moved }>): Promise<boolean> => {
     let hasMoved = false;
     for (let afterId: number | null = 0; afterId !== null && !signal.aborted; ) {
       const from: number = afterId;
@@ -182,7 +199,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
       const batch = await unlessLocked(async () => {
         const page = await journal.transaction(async (db) => {
           await db.query(LOCK_TIMEOUT);
-          const page = await moveAccounts(db, { afterId: from, ...options });
+          const page = await move(db, from);
           lastId = page.lastId;
           return page;
         });
@@ -214,7 +231,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
           const wallets = await lockWallets(db, places.slice(i, i + BATCH), prefixes);
           const accounts = new Map((await lockAccountsOf(db, wallets.flatMap(({ publicKey }) => publicKey ?? []))).map((account) => [account.publicKey, account]));
           const keys = wallets.flatMap((wallet) => sealWallet(wallet, accounts.get(wallet.publicKey ?? '')) ?? []);
-          const batch = keys.length === 0 ? NONE : await rewrapWallets(db, keys);
+          const batch = keys.length === 0 ? NONE : { ...NONE, ...(await rewrapWallets(db, keys)) };
           await note(db, batch);
           return batch;
         }),
@@ -239,6 +256,8 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
         throw thrown;
       });
 
+  const movePool = (db: Db, afterId: number) => moveAccounts(db, { afterId, limit: POOL_BATCH, unassigned: true });
+
   const end = (ended: boolean): Rotated => ({ from, to, ...moved, ended, unopened: [...unopened.values()] });
 
   return {
@@ -249,7 +268,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
     },
     async movePool() {
       // What others have locked meanwhile is moved with the change itself, or after it.
-      await movePages({ limit: POOL_BATCH, unassigned: true });
+      await movePages(movePool);
     },
     async makeCurrent() {
       const batches = await journal.transaction(async (db) => {
@@ -268,13 +287,14 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
     async moveAll() {
       for (;;) {
         unopened = new Map();
-        const pool = await movePages({ limit: POOL_BATCH, unassigned: true });
-        const accounts = await movePages({ limit: BATCH, unassigned: false });
+        const pool = await movePages(movePool);
+        const accounts = await movePages((db, afterId) => moveAccounts(db, { afterId, limit: BATCH, unassigned: false }));
         const wallets = await moveWallets();
+        const kept = await movePages((db, afterId) => moveKeptPage(db, { afterId, limit: BATCH }));
         if (signal.aborted) return end(false);
         const remaining = await left(journal);
         if (remaining === 0 && (await retireAll())) return end(true);
-        if (pool || accounts || wallets) continue;
+        if (pool || accounts || wallets || kept) continue;
         if (remaining > 0 && (remaining <= unopened.size || unopened.size >= WALLETS)) return end(false);
         await delay(PAUSE_MS);
       }

@@ -45,20 +45,22 @@ export async function retire(db: Db): Promise<string[]> {
   return (await queryRows(db, z.object({ id: z.string() }), "update wallet_sync.master_key set state = 'retired', since = clock_timestamp() where state = 'retiring' returning id")).map((row) => row.id);
 }
 
-const countRow = z.object({ id: z.string(), accounts: z.number(), wallets: z.number() });
+const countRow = z.object({ id: z.string(), accounts: z.number(), wallets: z.number(), kept: z.number() });
 
-/** Keys stored under a master key: in wallet_sync.account, and in public.wallet. */
+/** Keys stored under a master key: in wallet_sync.account, in public.wallet, and kept by adoptions in wallet_sync.adopted. */
 export type KeyCount = z.output<typeof countRow>;
 
-/** How many keys are stored under each master key. Reads both tables whole: about a second for a million. */
+/** How many keys are stored under each master key. Reads the tables whole: about a second for a million. */
 export async function countKeys(db: Db): Promise<KeyCount[]> {
   return queryRows(
     db,
     countRow,
-    `select id, sum(accounts)::bigint as accounts, sum(wallets)::bigint as wallets from (
-       select substr(private_key, 4, 8) as id, count(*) as accounts, 0 as wallets from wallet_sync.account where private_key ~ '^v1:[0-9a-f]{8}:' group by 1
+    `select id, sum(accounts)::bigint as accounts, sum(wallets)::bigint as wallets, sum(kept)::bigint as kept from (
+       select substr(private_key, 4, 8) as id, count(*) as accounts, 0 as wallets, 0 as kept from wallet_sync.account where private_key ~ '^v1:[0-9a-f]{8}:' group by 1
        union all
-       select substr(flow_private_key, 4, 8), 0, count(*) from public.wallet where flow_private_key ~ '^v1:[0-9a-f]{8}:' group by 1) counted
+       select substr(flow_private_key, 4, 8), 0, count(*), 0 from public.wallet where flow_private_key ~ '^v1:[0-9a-f]{8}:' group by 1
+       union all
+       select substr(sealed_key, 4, 8), 0, 0, count(*) from wallet_sync.adopted where sealed_key ~ '^v1:[0-9a-f]{8}:' group by 1) counted
      group by id order by id`,
   );
 }

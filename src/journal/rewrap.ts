@@ -53,6 +53,36 @@ export interface Rewrapped {
   readonly sealed: string;
 }
 
+/** A key that an adoption has kept in wallet_sync.adopted, locked. */
+export interface KeptCiphertext {
+  readonly id: number;
+  readonly authId: string | null;
+  readonly publicKey: string;
+  readonly sealed: string;
+}
+
+const keptRow = z.object({ id: z.number(), auth_id: z.string().nullable(), public_key: z.string(), sealed_key: z.string() });
+
+/** Locks keys that adoptions have kept, as {@link lockAccounts} locks accounts'. */
+export async function lockKept(db: Db, page: Omit<AccountPage, 'unassigned'>): Promise<KeptCiphertext[]> {
+  const rows = await queryRows(
+    db,
+    keptRow,
+    `select id, auth_id, public_key, sealed_key from wallet_sync.adopted where id > $2 and left(sealed_key, 12) = any($1) order by id limit $3 for update skip locked`,
+    [page.prefixes, page.afterId, page.limit],
+  );
+  return rows.map((row) => ({ id: row.id, authId: row.auth_id, publicKey: row.public_key, sealed: row.sealed_key }));
+}
+
+/** Puts new ciphertexts in their place, where the old ones still stand. Returns how many. */
+export async function rewrapKept(db: Db, keys: readonly { readonly id: number; readonly old: string; readonly sealed: string }[]): Promise<number> {
+  const result = await db.query(
+    'update wallet_sync.adopted o set sealed_key = k.sealed from unnest($1::bigint[], $2::text[], $3::text[]) as k (id, old, sealed) where o.id = k.id and o.sealed_key = k.old',
+    [keys.map((key) => key.id), keys.map((key) => key.old), keys.map((key) => key.sealed)],
+  );
+  return result.rowCount ?? 0;
+}
+
 /** Puts new ciphertexts in the place of old ones, where these still stand: both copies of a key in one statement. Returns how many of each. */
 export async function rewrapAccounts(db: Db, keys: readonly Rewrapped[]): Promise<{ accounts: number; wallets: number }> {
   return queryOne(

@@ -35,17 +35,18 @@ export async function seedKeys(postgres: Postgres, vault: Vault, counts: { reado
 }
 
 export interface StoredKey {
-  readonly what: 'account' | 'wallet';
+  readonly what: 'account' | 'wallet' | 'kept';
   readonly publicKey: string;
   readonly sealed: string;
 }
 
-/** Every ciphertext that is stored, in both tables. */
+/** Every ciphertext that is stored. */
 export function storedKeys(postgres: Postgres): Promise<StoredKey[]> {
   return postgres.query(
     'supabase_admin',
     `select 'account' as what, public_key as "publicKey", private_key as sealed from wallet_sync.account
-     union all select 'wallet', flow_public_key, flow_private_key from public.wallet where flow_private_key is not null`,
+     union all select 'wallet', flow_public_key, flow_private_key from public.wallet where flow_private_key is not null
+     union all select 'kept', public_key, sealed_key from wallet_sync.adopted where sealed_key is not null`,
   );
 }
 

@@ -36,16 +36,16 @@ export async function runKeysRotate(options: { json: boolean }): Promise<void> {
     });
     progress.stop();
     if (!rotated.ended) process.exitCode = 1;
-    const { from, to, accounts, wallets, ended, unopened } = rotated;
-    const json = { from, to, accounts, wallets, ended, does_not_open: unopened.slice(0, LISTED).map((each) => ({ account: each.accountId, user: each.authId, reason: each.reason })), does_not_open_count: unopened.length };
+    const { from, to, accounts, wallets, kept, ended, unopened } = rotated;
+    const json = { from, to, accounts, wallets, kept, ended, does_not_open: unopened.slice(0, LISTED).map((each) => ({ account: each.accountId, user: each.authId, reason: each.reason })), does_not_open_count: unopened.length };
     print(options.json, json, rotatedToText(rotated));
   } finally {
     progress.stop();
   }
 }
 
-function rotatedToText({ from, to, accounts, wallets, ended, unopened }: Rotated): string {
-  const moved = `Moved ${accounts} accounts' keys and ${wallets} wallets' copies to master key ${to}.`;
+function rotatedToText({ from, to, accounts, wallets, kept, ended, unopened }: Rotated): string {
+  const moved = `Moved ${accounts} accounts' keys, ${wallets} wallets' copies and ${kept} that adoptions kept to master key ${to}.`;
   if (ended) return `${moved}\nNone is under ${from.length === 0 ? 'another one' : from.join(' or ')}. Now set WALLET_ENCRYPTION_KEY to the new one and drop WALLET_ENCRYPTION_KEY_NEXT, for every instance.`;
   if (unopened.length === 0) return `${moved}\nStopped before its end: run it again, it goes on from there. Until then keep both master keys set.`;
   return [
@@ -77,13 +77,13 @@ interface KeyStatus extends KeyCount {
 
 function statusOf(key: MasterKey, counts: readonly KeyCount[]): KeyStatus {
   const count = counts.find((each) => each.id === key.id);
-  return { id: key.id, state: key.state, since: key.since.toISOString(), accounts: count?.accounts ?? 0, wallets: count?.wallets ?? 0 };
+  return { id: key.id, state: key.state, since: key.since.toISOString(), accounts: count?.accounts ?? 0, wallets: count?.wallets ?? 0, kept: count?.kept ?? 0 };
 }
 
 const isRotating = (known: readonly MasterKey[]): boolean => known.some((key) => key.state === 'next' || key.state === 'retiring');
 
 function statusToText(keys: readonly KeyStatus[], known: readonly MasterKey[]): string {
   if (keys.length === 0) return 'No master key is registered: the first instance that starts registers its own.';
-  const lines = keys.map((key) => `${key.id}  ${key.state.padEnd(8)}  ${key.accounts} accounts, ${key.wallets} wallets${key.since === null ? '' : `  since ${key.since.slice(0, 19)}Z`}`);
+  const lines = keys.map((key) => `${key.id}  ${key.state.padEnd(8)}  ${key.accounts} accounts, ${key.wallets} wallets, ${key.kept} kept${key.since === null ? '' : `  since ${key.since.slice(0, 19)}Z`}`);
   return [...lines, isRotating(known) ? 'A rotation is under way: `wallet-sync keys rotate` goes on with it.' : 'No rotation is under way.'].join('\n');
 }

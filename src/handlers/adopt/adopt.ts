@@ -9,7 +9,7 @@ import type { Instance } from '../instance.js';
 import { SWEEP_PRIORITY } from '../priority.js';
 import { PATIENCE, persevere } from '../sweep/persevere.js';
 import { adoptFiles } from './adoptFiles.js';
-import { stopped, type Adoption, type AdoptOptions } from './adoption.js';
+import { holdMasterKey, stopped, type Adoption, type AdoptOptions } from './adoption.js';
 import type { AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
 import { createBlobReader, digestOf, type BlobReader } from './oldKeys.js';
@@ -94,7 +94,7 @@ async function adoptPage(adoption: Adoption, rows: readonly OldRow[], onRead: (d
   const looked = await lookAt(adoption, rows, onRead);
   const planned = looked.map((each) => plan(adoption, each));
   if (!options.isDryRun) await writeAll(adoption, looked, planned);
-    for (const each of looked) reporter.found(each.class, each.row.authId ?? `row ${each.row.id}`, each.reason);
+  for (const each of looked) reporter.found(each.class, each.row.authId ?? `row ${each.row.id}`, each.reason);
   instance.log.debug({ rows: rows.length }, 'rows adopted');
 }
 
@@ -163,7 +163,12 @@ function plan({ instance, options }: Adoption, { row, key, class: name, isSealed
 /** One transaction for the page; where a row refuses, one for each, so that it alone stays as it was. */
 async function writeAll(adoption: Adoption, looked: readonly Looked[], planned: readonly Planned[]): Promise<void> {
   const { instance, call } = adoption;
-  const write = (some: readonly Planned[]): Promise<Written> => call(() => instance.journal.transaction((db) => writePage(db, instance.id, some)));
+  const write = (some: readonly Planned[]): Promise<Written> => call(() =>
+      instance.journal.transaction(async (db) => {
+        await holdMasterKey(db, instance.vault);
+        return writePage(db, instance.id, some);
+      }),
+    );
   if (planned.every(({ change, stranger }) => change === null && stranger === null)) return;
   try {
     await settle(adoption, looked, planned, await write(planned));

@@ -4,7 +4,7 @@ import { readOldEntries, readOldKeyFile, type OldEntry } from '../../files/oldAc
 import { contested, inOthersRows, keepFileKeys, oldRowsOf, type OldRow, type RowChange } from '../../journal/adopted.js';
 import { makeWallets } from '../../journal/sweepPages.js';
 import { SWEEP_PRIORITY } from '../priority.js';
-import { stopped, type Adoption } from './adoption.js';
+import { holdMasterKey, stopped, type Adoption } from './adoption.js';
 import type { AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
 import { readKey } from './readKey.js';
@@ -102,6 +102,7 @@ async function write(adoption: Adoption, found: readonly Found[]): Promise<void>
   if (taken.length + kept.length === 0) return;
   const written = await call(() =>
     instance.journal.transaction(async (db) => {
+      await holdMasterKey(db, instance.vault);
       await keepFileKeys(db, kept.map(({ each, key }) => ({ authId: each.entry.authId, address: each.entry.address, publicKey: key.publicKey, sealedKey: instance.vault.seal(key.privateKey, key.publicKey) })));
       const rowless = taken.filter(({ row }) => row === undefined).map(({ entry }) => entry.authId);
       // In this transaction: a daemon that saw the empty row would give its user a new account.

@@ -61,12 +61,16 @@ describe('a rotation', () => {
     const alone = hex(64);
     noted.set(alone, hex(32));
     await database.asOwner('insert into public.wallet (flow_address, flow_private_key, flow_public_key) values ($1, $2, $3)', [`0x${hex(8)}`, oldVault.seal(noted.get(alone)!, alone), alone]);
+    // What an adoption has kept of an older service's key.
+    const old = hex(64);
+    noted.set(old, hex(32));
+    await database.asOwner("insert into wallet_sync.adopted (action, public_key, sealed_key) values ('kept-from-file', $1, $2)", [old, oldVault.seal(noted.get(old)!, old)]);
 
     const progress: number[] = [];
     const rotated = await rotateKeys({ journal: database.journal, vault: audited(oldKey, newKey), next: newVault.keyId, by: 'test', signal: new AbortController().signal, onProgress: (done, of) => progress.push(done / of) });
-    expect(rotated).toEqual({ from: [oldVault.keyId], to: newVault.keyId, accounts: 479, wallets: 451, ended: true, unopened: [] });
+    expect(rotated).toEqual({ from: [oldVault.keyId], to: newVault.keyId, accounts: 479, wallets: 451, kept: 1, ended: true, unopened: [] });
     const stored = await storedKeys(database.postgres);
-    expect(stored).toHaveLength(479 + 451);
+    expect(stored).toHaveLength(479 + 451 + 1);
     for (const { publicKey, sealed } of stored) expect(newVault.open(sealed, publicKey)).toBe(noted.get(publicKey));
     // What the sweep compares; also of him whose row was sealed anew. The row of who is gone has his account's again.
     expect(await differingCopies(database.postgres)).toBe(0);
@@ -82,7 +86,7 @@ describe('a rotation', () => {
     expect(await rotate()).toMatchObject({ accounts: 0, wallets: 0, ended: true });
     const third = randomBytes(32);
     expect(await rotate({ keys: [newKey, third] })).toMatchObject({ accounts: 479, ended: true });
-    expect(await countKeys(database.journal)).toEqual([{ id: createVault(third).keyId, accounts: 479, wallets: 451 }]);
+    expect(await countKeys(database.journal)).toEqual([{ id: createVault(third).keyId, accounts: 479, wallets: 451, kept: 1 }]);
   });
 
   it('that is stopped anywhere goes on where it was when it is run again, and every start needs both master keys until then', async () => {
@@ -128,7 +132,7 @@ describe('a rotation', () => {
     await expect(rotate()).rejects.toMatchObject({ kind: 'data', message: expect.stringMatching(new RegExp(`(${lacks}|${untold}).*(${lacks}|${untold})`)) as string, mend: expect.stringContaining('WALLET_ENCRYPTION_KEY_NEXT') as string });
     await expect(rotate()).rejects.not.toThrow(has);
     expect(await states()).toEqual({ [oldVault.keyId]: 'current' });
-    expect(await countKeys(database.journal)).toEqual([{ id: oldVault.keyId, accounts: 7, wallets: 5 }]);
+    expect(await countKeys(database.journal)).toEqual([{ id: oldVault.keyId, accounts: 7, wallets: 5, kept: 0 }]);
     await heartbeat(database.journal, lacks, {}, { masterKeys: [oldVault.keyId, newVault.keyId] });
     await database.asOwner('update wallet_sync.instance set stopped_at = clock_timestamp() where id = $1', [untold]);
     expect(await rotate()).toMatchObject({ ended: true });
