@@ -61,8 +61,8 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       ...openSharedGate(settings, journal, CALL_TIMEOUT_MS),
     });
     try {
-      // The shared limits are the database's.
-      if (settings.RATE_LIMIT_SCOPE === 'shared') await schema;
+      // The shared limits are the database's, and nothing is written there under a wrong master key.
+      if (settings.RATE_LIMIT_SCOPE === 'shared') await ring;
       const chain = requireNetwork();
       let askedAt = performance.now();
       const funders = chain.then(() => {

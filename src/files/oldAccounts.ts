@@ -9,7 +9,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** 66 digits, and what editors put around them. */
 const KEY_FILE_BYTES = 256;
 /** A million entries have 250 MB. */
-const CONFIG_BYTES = 1_000_000_000;
+const CONFIG_BYTES = 400_000_000;
 
 const fileSchema = z.looseObject({ accounts: z.record(z.string(), z.unknown()) });
 const entrySchema = z.looseObject({

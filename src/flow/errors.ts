@@ -1,4 +1,5 @@
 import { AppError, type AppErrorDetails, type ErrorKind } from '../errors.js';
+import { tlsMendOf } from '../tlsMend.js';
 
 interface Rule {
   readonly kind: ErrorKind;
@@ -130,7 +131,8 @@ export function classifyThrown(thrown: unknown, where: string): AppError {
   if (error.name === 'TimeoutError') return new AppError('network', 'the access node did not answer in time', { where, cause: error, isTimeout: true });
   const cause = error.cause instanceof Error ? error.cause : undefined;
   const code = cause === undefined ? undefined : (cause as NodeJS.ErrnoException).code;
-  return new AppError('network', `the access node cannot be reached: ${code ?? cause?.message ?? error.message}`, { where, cause: error });
+  const mend = tlsMendOf(code);
+  return new AppError('network', `the access node cannot be reached: ${code ?? cause?.message ?? error.message}`, { where, cause: error, ...(mend === undefined ? {} : { mend }) });
 }
 
 /** Whether an answer to a broadcast only says that the same transaction is already there, which is as good as accepted. */

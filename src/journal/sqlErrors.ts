@@ -10,7 +10,7 @@ const RECONNECT: SqlPolicy = { kind: 'network', mend: 'check that DATABASE_URL n
 // A Supabase project's direct connection has an IPv6 address only.
 const UNREACHABLE: SqlPolicy = { kind: 'network', mend: 'check DATABASE_URL; without IPv6 here, use the session pooler (port 5432)' };
 const TOO_SLOW: SqlPolicy = { kind: 'network', mend: 'look for what keeps Postgres busy or holds locks (pg_stat_activity)' };
-const CERTIFICATE: SqlPolicy = { kind: 'usage', mend: "add sslrootcert=<file of the server's CA certificate> to DATABASE_URL" };
+const CERTIFICATE: SqlPolicy = { kind: 'usage', mend: "add sslrootcert=<file of the server's CA certificate> to DATABASE_URL (a Supabase project's: Database Settings, SSL Configuration)" };
 const OTHER_HOST: SqlPolicy = { kind: 'usage', mend: "name the host in DATABASE_URL as the server's certificate does" };
 const NO_TLS: SqlPolicy = { kind: 'usage', mend: 'turn TLS on at the server (ssl=on), or connect to one that has it; DATABASE_URL must not say sslmode=disable where others can listen' };
 const CREDENTIALS: SqlPolicy = { kind: 'usage', mend: 'check user and password in DATABASE_URL' };

@@ -34,6 +34,8 @@ import { createSweeping } from './sweeping.js';
 
 /** More users than this who rang during one look are taken for all users: a look serves whoever waits. */
 const RINGS_AT_MOST = 10_000;
+/** More commands than this heard while others are obeyed are one resync of all; `wallet-sync pause` and its like are rows, and lose nothing. */
+const CONTROLS_AT_MOST = 1_000;
 const HEARTBEAT_MS = 2_000;
 /** What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. */
 const CONTROL_MS = 500;
@@ -191,7 +193,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look, { most: RINGS_AT_MOST, item: { authId: null, source: 'notify' } }),
     handle('make', make$, () => '', () => maker.startBatches()),
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', ([signal]) => unlessSchemaMissing(async () => signal && sweeping.run(signal))),
-    handle('control', signals.controls$, controlKey, control.obey),
+    handle('control', signals.controls$, controlKey, control.obey, { most: CONTROLS_AT_MOST, item: { kind: 'control', command: { name: 'resync' }, senderPid: null, source: 'control' } }),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
     // Where it fails, the heartbeat says so, and less often.
     handle('control', timer(CONTROL_MS, CONTROL_MS), () => '', () => unlessSchemaMissing(() => control.read().catch(() => undefined))),

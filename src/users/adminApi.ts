@@ -4,6 +4,7 @@ import { AppError, toAppError } from '../errors.js';
 import { readText } from '../bounds/readText.js';
 import type { Settings } from '../settings.js';
 import type { Telemetry } from '../telemetry/events.js';
+import { tlsMendOf } from '../tlsMend.js';
 
 export interface AdminApiOptions {
   readonly settings: Pick<Settings, 'SUPABASE_URL' | 'SUPABASE_SERVICE_ROLE_KEY'>;
@@ -123,7 +124,7 @@ async function fetchWhole(input: string | URL | Request, init: RequestInit & { s
   } catch (thrown) {
     if (thrown instanceof AppError) throw thrown;
     const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1_000} s` : reasonOf(thrown);
-    throw new AppError('network', reason, { where: 'Auth server', cause: thrown, mend: 'check SUPABASE_URL, and that the project is not paused' });
+    throw new AppError('network', reason, { where: 'Auth server', cause: thrown, mend: tlsMendOf(codeOf(thrown)) ?? 'check SUPABASE_URL, and that the project is not paused' });
   } finally {
     clearTimeout(timer);
     init.signal.removeEventListener('abort', stop);
@@ -166,6 +167,12 @@ function isJson(text: string): boolean {
 }
 
 /** fetch says "fetch failed" and keeps the reason as its cause. */
+/** Node's code of what ended the connection. */
+function codeOf(thrown: unknown): string | undefined {
+  const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
+  return (cause as NodeJS.ErrnoException | undefined)?.code;
+}
+
 function reasonOf(thrown: unknown): string {
   const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
   return toAppError(cause ?? thrown).message || 'the connection failed';

@@ -35,11 +35,12 @@ export const exposureCheck = defineCheck({
          where n.nspname = 'public' and c.relname = 'wallet'),
        -- A view reads with its owner's rights, unless it is the reader's own (security_invoker).
        reads as (
-         select w.ev_class as oid, d.refobjid as of, d.refobjsubid as of_column from pg_depend d join pg_rewrite w on w.oid = d.objid
+         -- A view of whole rows depends on no column: its rule names the row (attribute 0).
+         select w.ev_class as oid, d.refobjid as of, d.refobjsubid as of_column, w.ev_action::text ~ ':varattno 0 ' as of_all from pg_depend d join pg_rewrite w on w.oid = d.objid
          where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and w.ev_class <> d.refobjid),
        revealing(oid) as (
          select r.oid from reads r
-         where exists (select from wallet t where t.oid = r.of and t.key = r.of_column)
+         where exists (select from wallet t where t.oid = r.of and (t.key = r.of_column or r.of_all))
            or exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = r.of and n.nspname = 'wallet_sync')
          union
          select r.oid from revealing v join reads r on r.of = v.oid)
@@ -53,7 +54,7 @@ export const exposureCheck = defineCheck({
              and not exists (select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker' and o.option_value in ('true', 'on', '1', 'yes'))) as views,
          array(select distinct n.nspname || '.' || p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace, api a
            where p.prosecdef and n.nspname not in ('wallet_sync', 'pg_catalog', 'information_schema')
-             and coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~* '(flow_private_key|wallet_sync\\.)'
+             and coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~* '(flow_private_key|wallet_sync\\.|\\mwallet\\M)'
              and has_function_privilege(a.oid, p.oid, 'execute') and has_schema_privilege(a.oid, n.oid, 'usage')) as functions,
          array(select '"' || p.polname || '"' from pg_policy p join wallet t on t.oid = p.polrelid
            where p.polpermissive and p.polcmd in ('r', '*')

@@ -78,8 +78,8 @@ it('drill: with another master key the restored database fails clearly, and noth
   const rows = (): Promise<unknown[]> => restored.postgres.query('supabase_admin', "select a.xmin::text as written_by, a.*, w.xmin::text as copied_by, w.flow_private_key from wallet_sync.account a join public.wallet w using (auth_id) order by a.id");
   const before = await rows();
   const ended = await runCommand(['keys', 'verify', '--no-chain'], { DATABASE_URL: restored.serviceUrl, WALLET_ENCRYPTION_KEY: randomBytes(32).toString('hex') });
-  expect(ended.code).toBe(1);
-  expect(ended.stdout).toContain('No key opened: the master key is another one');
+  expect(ended.code).toBe(2);
+  expect(ended.stderr).toContain('stored keys are encrypted under master key');
   expect(before).toHaveLength(USERS);
   expect(await rows()).toEqual(before);
 });
