@@ -160,7 +160,7 @@ export async function changeRows(db: Db, changes: readonly RowChange[]): Promise
       order by w.id for update of w skip locked
     ), kept as (
       insert into wallet_sync.adopted (wallet_id, auth_id, action, old_address, old_public_key, old_private_key, public_key, sealed_key)
-      select h.id::text, h.auth_id, h.action, h.old_address, h.old_public_key, case when h.old_private_key !~* '^\\s*((0x)?[0-9a-f]{64}\\s*$|v1:)' then h.old_private_key end, h.sealed_for, h.sealed_key
+      select h.id::text, h.auth_id, h.action, h.old_address, h.old_public_key, case when h.old_private_key !~* '[0-9a-f]{64}|^\\s*v1:' then h.old_private_key end, h.sealed_for, h.sealed_key
       from held h order by h.id
     )
     update public.wallet w set flow_address = h.address, flow_public_key = h.public_key, flow_private_key = h.private_key
