@@ -20,13 +20,20 @@ export async function requireMasterKeys(db: Db, vault: Ring): Promise<void> {
   const needed = known.filter((key) => key.state !== 'retired');
   const lacking = needed.filter((key) => !vault.keyIds.includes(key.id));
   if (lacking.length > 0) throw lacks(lacking, needed, known, vault);
-  if (needed.length === 0) return requireOwn(await sampleKeys(db, EACH), vault);
+  if (needed.length === 0) return requireFirst(await sampleKeys(db, EACH), known, vault);
   for (const { id } of needed) requireOwn(await sampleKeys(db, EACH, id), vault);
 }
 
 /** Registers the master key that seals where the database knows none yet, and looks again: another instance may have been first, with another. */
 export async function registerMasterKey(db: Db, vault: Ring): Promise<void> {
   if ((await sealingKey(db, vault.keyId)) !== vault.keyId) await requireMasterKeys(db, vault);
+}
+
+/** Where no master key is in use: none was registered yet, or the current one is lost and was retired by hand. Keys under retired ones then say nothing of this one. */
+function requireFirst(sample: readonly SampledKey[], retired: readonly MasterKey[], vault: Ring): void {
+  const isRetired = (id: string | null): boolean => retired.some((key) => key.id === id);
+  if (isRetired(vault.keyId)) throw new AppError('usage', `master key ${vault.keyId} is retired, and no other one is current`, { where: WHERE, mend: 'make a new one with `wallet-sync keys generate`: a retired one never comes back. Nothing was changed' });
+  requireOwn(sample.filter(({ encryptedPrivateKey }) => !isRetired(keyIdOf(encryptedPrivateKey))), vault);
 }
 
 /** One broken row is a matter for a sweep; where none of several is known, it is the master key that is wrong. */

@@ -62,7 +62,7 @@ export interface RotateOptions {
  * 1. The next master key is registered: from then on no instance starts without it.
  * 2. The accounts that nobody has are moved, so that sign-ups find all of them when
  * 3. it becomes the current one: new keys are sealed under it. What has joined the pool meanwhile is moved in the same transaction.
- * 4. All others are moved, pass by pass, until one finds none in any table.
+ * 4. All others are moved, pass by pass, until one finds none in any of the three tables.
  * 5. The old one is retired under a lock that keeps others from storing under it, if a last count finds none.
  *
  * A key is opened and sealed anew, with a new data key: associated data names the master key in both layers, and who once had the old
@@ -80,6 +80,7 @@ export async function rotateKeys(options: RotateOptions): Promise<Rotated> {
     await requireEveryInstanceHolds(journal, plan.to);
     await journal.transaction(async (db) => {
       if (await registerNext(db, plan.to)) await run.tell(db, { kind: 'rotation-started', detail: { from: plan.from, to: plan.to } });
+      requireUpToDate(plan, await readMasterKeys(db));
     });
     await run.count();
     await run.movePool();
@@ -116,6 +117,14 @@ function planRotation(known: readonly MasterKey[], vault: AuditedVault, next: st
   return { from: [...(to === current ? [] : [current]), ...retiring, ...stray], to, isCurrent: to === current };
 }
 
+/** Between plan and registration another rotation, to another master key, may have begun or even ended. Throws `usage`: nothing is registered then. */
+function requireUpToDate({ from, to }: Plan, known: readonly MasterKey[]): void {
+  const current = known.find((key) => key.state === 'current');
+  const isNext = known.some((key) => key.id === to && key.state === 'next');
+  if (current?.id === to || (isNext && current !== undefined && from.includes(current.id))) return;
+  throw new AppError('usage', 'another rotation, to another master key, came before this one', { where: 'WALLET_ENCRYPTION_KEY_NEXT', mend: 'look at `wallet-sync keys rotate --status`, and end that one first. Nothing was changed' });
+}
+
 interface Moved {
   readonly accounts: number;
   readonly wallets: number;
@@ -128,7 +137,7 @@ const sumOf = (batch: Moved): number => batch.accounts + batch.wallets + batch.k
 interface Run {
   tell(db: Db, entry: AuditEntry): Promise<void>;
   count(): Promise<void>;
-  movePool(): Promise<void>;
+  movePool(): Promise<boolean>;
   makeCurrent(): Promise<void>;
   moveAll(): Promise<Rotated>;
   end(ended: boolean): Rotated;
@@ -153,7 +162,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
     onProgress?.(sumOf(moved), Math.max(total, sumOf(moved)));
     return sumOf(batch) > 0;
   };
-  const left = async (db: Db): Promise<number> => (await countKeys(db)).filter((each) => from.includes(each.id)).reduce((sum, each) => sum + sumOf(each), 0);
+  const left = async (db: Db, under: readonly string[] = from): Promise<number> => (await countKeys(db)).filter((each) => under.includes(each.id)).reduce((sum, each) => sum + sumOf(each), 0);
 
   /** The private key; null where it does not open, which is kept to be told. */
   const open = (sealed: string, publicKey: string | null, whose: Omit<Unopened, 'reason'>): string | null => {
@@ -246,7 +255,8 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
     journal
       .transaction(async (db) => {
         const retired = await retire(db);
-        if ((await left(db)) > 0) throw new StillLeft();
+        // Also under those that this rotation does not move from: another one may have made its master key the old one meanwhile.
+        if ((await left(db, [...from, ...retired])) > 0) throw new StillLeft();
         // Of two rotations that come here together, one ends it.
         if (retired.length > 0) await tell(db, { kind: 'rotation-ended', detail: { from: retired, to } });
         return true;
@@ -256,19 +266,22 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
         throw thrown;
       });
 
-  const movePool = (db: Db, afterId: number) => moveAccounts(db, { afterId, limit: POOL_BATCH, unassigned: true });
+  /** The accounts that nobody has. What others have locked is left to the change itself, or to the next pass. */
+  const movePool = async (): Promise<boolean> => {
+    const hasMoved = await movePages((db, afterId) => moveAccounts(db, { afterId, limit: POOL_BATCH, unassigned: true }));
+    // Looks that came meanwhile passed over what was locked, or under the old master key, and nothing else tells that it can be given now.
+    if (hasMoved) await sayChanged(journal);
+    return hasMoved;
+  };
 
   const end = (ended: boolean): Rotated => ({ from, to, ...moved, ended, unopened: [...unopened.values()] });
 
   return {
     tell,
     end,
+    movePool,
     async count() {
       total = await left(journal);
-    },
-    async movePool() {
-      // What others have locked meanwhile is moved with the change itself, or after it.
-      await movePages(movePool);
     },
     async makeCurrent() {
       const batches = await journal.transaction(async (db) => {
@@ -285,15 +298,18 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
       for (const batch of batches) add(batch);
     },
     async moveAll() {
-      for (;;) {
+      for (let refused = 0; ; ) {
         unopened = new Map();
-        const pool = await movePages(movePool);
+        const pool = await movePool();
         const accounts = await movePages((db, afterId) => moveAccounts(db, { afterId, limit: BATCH, unassigned: false }));
         const wallets = await moveWallets();
         const kept = await movePages((db, afterId) => moveKeptPage(db, { afterId, limit: BATCH }));
         if (signal.aborted) return end(false);
         const remaining = await left(journal);
         if (remaining === 0 && (await retireAll())) return end(true);
+        refused = remaining === 0 ? refused + 1 : 0;
+        // Once can be a key that was stored between the two counts.
+        if (refused > 1) throw new AppError('data', 'another rotation moves keys on to another master key', { where: 'wallet_sync.master_key', mend: 'set the master keys that `wallet-sync keys rotate --status` shows as retiring and current, and run this again' });
         if (pool || accounts || wallets || kept) continue;
         if (remaining > 0 && (remaining <= unopened.size || unopened.size >= WALLETS)) return end(false);
         await delay(PAUSE_MS);

@@ -7,6 +7,7 @@ const oldRow = z.object({
   address: z.string().nullable(),
   public_key: z.string().nullable(),
   private_key: z.string().nullable(),
+  bound_to: z.string().nullable(),
   has_account: z.boolean(),
   as_recorded: z.boolean(),
 });
@@ -20,6 +21,8 @@ export interface OldRow {
   readonly publicKey: string | null;
   /** In the clear, encrypted by the older service, or by this one. */
   readonly privateKey: string | null;
+  /** The public key that an adoption bound this service's ciphertext to, where the row has none: an operator mends a wrong one by taking it away. */
+  readonly boundTo: string | null;
   /** Its user has an account in the journal … */
   readonly hasAccount: boolean;
   /** … which the row shows exactly. */
@@ -27,6 +30,8 @@ export interface OldRow {
 }
 
 const COLUMNS = `w.id::text as id, w.auth_id, w.flow_address::text as address, w.flow_public_key::text as public_key, w.flow_private_key::text as private_key,
+  case when w.flow_public_key is null and w.flow_private_key::text ~ '^\\s*v1:' then
+    (select o.public_key from wallet_sync.adopted o where o.auth_id = w.auth_id and o.wallet_id = w.id::text and o.sealed_key is not null order by o.id desc limit 1) end as bound_to,
   a.id is not null as has_account, coalesce((a.address, a.private_key, a.public_key) = (w.flow_address, w.flow_private_key, w.flow_public_key), false) as as_recorded
   from public.wallet w left join wallet_sync.account a on a.auth_id = w.auth_id`;
 
@@ -47,6 +52,7 @@ const toOldRow = (row: z.output<typeof oldRow>): OldRow => ({
   address: row.address,
   publicKey: row.public_key,
   privateKey: row.private_key,
+  boundTo: row.bound_to,
   hasAccount: row.has_account,
   asRecorded: row.as_recorded,
 });
@@ -160,7 +166,7 @@ export async function changeRows(db: Db, changes: readonly RowChange[]): Promise
       order by w.id for update of w skip locked
     ), kept as (
       insert into wallet_sync.adopted (wallet_id, auth_id, action, old_address, old_public_key, old_private_key, public_key, sealed_key)
-      select h.id::text, h.auth_id, h.action, h.old_address, h.old_public_key, case when h.old_private_key !~* '^\\s*((0x)?[0-9a-f]{64}\\s*$|v1:)' then h.old_private_key end, h.sealed_for, h.sealed_key
+      select h.id::text, h.auth_id, h.action, h.old_address, h.old_public_key, case when h.old_private_key !~* '[0-9a-f]{64}|^\\s*v1:' then h.old_private_key end, h.sealed_for, h.sealed_key
       from held h order by h.id
     )
     update public.wallet w set flow_address = h.address, flow_public_key = h.public_key, flow_private_key = h.private_key

@@ -12,6 +12,7 @@ import { limitsOf } from '../handlers/limits.js';
 import { createMaker } from '../handlers/makeAccounts.js';
 import { createPace } from '../handlers/pace.js';
 import { recordStart } from '../handlers/recordStart.js';
+import { requireMasterKeys } from '../handlers/requireMasterKeys.js';
 import { createSettlers } from '../handlers/settlers.js';
 import { count } from '../handlers/statistics.js';
 import { tend } from '../handlers/tend.js';
@@ -150,8 +151,9 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   };
 
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
+  const sayAlive = (): Promise<void> => heartbeat(journal, id, statistics, { httpUrl: options.httpUrl ?? null, masterKeys: instance.vault.keyIds });
   const beat = async (): Promise<void> => {
-    await heartbeat(journal, id, statistics, { httpUrl: options.httpUrl ?? null, masterKeys: instance.vault.keyIds });
+    await sayAlive();
     if (failures.isSchemaMissing()) {
       await requireSchema();
       failures.schemaIsBack();
@@ -185,6 +187,12 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   // Before anything is heard, given or made: what all instances agree on.
   await register();
   await recordStart(instance);
+  // A rotation asks whether every living instance holds the next master key. One that registered it just before this one was seen to live has not asked about it.
+  await sayAlive();
+  await requireMasterKeys(journal, instance.vault).catch(async (thrown: unknown) => {
+    await stopInstance(journal, id, statistics);
+    throw thrown;
+  });
   const subscriptions = [
     signals.all$.subscribe((signal) => {
       count(statistics.signals, `${signal.source}:${signal.kind}`);

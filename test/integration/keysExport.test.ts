@@ -89,7 +89,7 @@ describe('without a receiver', () => {
 
   it.skipIf(!hasScript).each([
     ['the first 8 characters of the id', USER.slice(0, 8), 0],
-    ['yes', 'yes', 0],
+    ['yes', 'yes', 1],
     ['y', 'y', 1],
   ])('on a terminal it asks first: %s', async (_, answer, code) => {
     const out = join(folder, 'out');

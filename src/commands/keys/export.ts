@@ -55,7 +55,7 @@ async function confirm({ authId, address }: GivableKey, receiver: ReceiverKey | 
   const how = receiver === null ? 'in plain text' : `encrypted to the ${receiver.form} key ${receiver.fingerprint.slice(0, 16)}…`;
   const start = authId.slice(0, 8);
   const answer = await ask(`This gives out the private key of user ${authId} (${address}), ${how}.\nWho has it can spend all that the wallet has. Type ${start} to go on: `);
-  if (answer !== start && answer !== 'yes') throw new AppError('data', 'not confirmed: no key was given out', { where: authId });
+  if (answer !== start) throw new AppError('data', 'not confirmed: no key was given out', { where: authId });
 }
 
 function say(given: GivenKey, json: boolean): void {

@@ -144,7 +144,9 @@ function plan({ instance, options }: Adoption, { row, key, class: name, isSealed
   if (key.kind !== 'key' || !isSealed || name === 'refused') return nothing;
   const before = { id: row.id, oldAddress: row.address, oldPublicKey: row.publicKey, oldDigest: row.privateKey === null ? null : digestOf(row.privateKey) };
   const stated = row.publicKey === null ? key.publicKey : (readPublicKey(row.publicKey) ?? key.publicKey);
-  const seal = (publicKey: string): string => (key.shape === 'ours' ? (row.privateKey ?? '') : instance.vault.seal(key.privateKey, publicKey));
+  // A ciphertext of ours stays the one that it is, unless it is bound to a public key that the row has no more.
+  const isKept = key.shape === 'ours' && row.publicKey !== null;
+  const seal = (publicKey: string): string => (isKept ? (row.privateKey ?? '').trim() : instance.vault.seal(key.privateKey, publicKey));
   if (name === 'missing-on-chain' && options.missing === 'provision' && row.authId !== null) {
     const change: RowChange = { ...before, action: 'provisioned', address: null, publicKey: null, privateKey: null, sealedKey: seal(key.publicKey), sealedFor: key.publicKey };
     return { ...nothing, change };
@@ -155,7 +157,7 @@ function plan({ instance, options }: Adoption, { row, key, class: name, isSealed
   const action = key.shape === 'plaintext' ? 'encrypted' : key.shape === 'old-blob' ? 're-wrapped' : 'respelled';
   return {
     ...nothing,
-    change: isSame || (key.shape === 'ours' && !isSound) ? null : { ...before, ...after, action, sealedKey: after.privateKey, sealedFor: stated },
+    change: isSame || (isKept && !isSound) ? null : { ...before, ...after, action, sealedKey: after.privateKey, sealedFor: stated },
     stranger: isSound && row.authId !== null && after.address !== null ? { authId: row.authId, address: after.address, publicKey: after.publicKey, privateKey: after.privateKey } : null,
   };
 }
@@ -210,8 +212,8 @@ async function settle({ reporter, instance }: Adoption, looked: readonly Looked[
     if (adopted.has(stranger.authId)) reporter.did.adopted += 1;
     else if (!bySweep.has(stranger.authId)) {
       each.class = 'shared';
-      each.reason = 'its address or key became another\'s meanwhile';
-      instance.log.warn({ authId: stranger.authId, address: stranger.address }, 'wallet not adopted: its address or key is another\'s');
+      each.reason = 'its address or key became another\'s meanwhile, or the row was held: adopt again';
+      instance.log.warn({ authId: stranger.authId, address: stranger.address }, 'wallet not adopted: its address or key is another\'s, or its row was held');
     }
   }
 }

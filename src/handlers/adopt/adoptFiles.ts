@@ -91,7 +91,7 @@ async function compare(adoption: Adoption, entry: OldEntry, row: OldRow | undefi
   return { entry, row, key, class: 'key-file', reason: '', address: claimed.address };
 }
 
-const EMPTY: OldRow = { id: '', authId: null, address: null, publicKey: null, privateKey: null, hasAccount: false, asRecorded: false };
+const EMPTY: OldRow = { id: '', authId: null, address: null, publicKey: null, privateKey: null, boundTo: null, hasAccount: false, asRecorded: false };
 const publicKeyOf = (key: ReadKey): string | null => (key.kind === 'key' ? key.publicKey : null);
 
 /** Puts the files' keys into the table, or, where they don't belong there, into the history: one transaction for all of them. */

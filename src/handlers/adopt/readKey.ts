@@ -1,5 +1,5 @@
 import { toAppError } from '../../errors.js';
-import { isKeyOf } from '../../flow/keys.js';
+import { isKeyOf, publicKeyOf } from '../../flow/keys.js';
 import type { OldRow } from '../../journal/adopted.js';
 import type { Adoption } from './adoption.js';
 import { toReadKey, type ReadKey } from './classify.js';
@@ -16,11 +16,14 @@ export async function readKey({ instance, opener, blobs }: Pick<Adoption, 'insta
   if (shape === 'old-blob') return toReadKey(shape, await blobs.read(text));
   if (shape === 'unknown') return { kind: 'fault', class: 'does-not-open', reason: 'it is in no form that is known' };
   const id = text.trim().split(':')[1] ?? '';
-  if (/^[0-9a-f]{8}$/.test(id) && id !== instance.vault.keyId) return { kind: 'fault', class: 'other-master-key', reason: `encrypted under master key ${id}, not ${instance.vault.keyId}` };
-  const publicKey = row.publicKey === null ? null : readPublicKey(row.publicKey);
+  if (/^[0-9a-f]{8}$/.test(id) && !instance.vault.keyIds.includes(id)) return { kind: 'fault', class: 'other-master-key', reason: `encrypted under master key ${id}, not ${instance.vault.keyIds.join(' or ')}` };
+  const stated = row.publicKey ?? row.boundTo;
+  const publicKey = stated === null ? null : readPublicKey(stated);
   if (publicKey === null) return { kind: 'fault', class: 'does-not-open', reason: 'it is bound to a public key, and the row has none' };
   try {
     const privateKey = opener.open(text.trim(), publicKey);
+    // Bound to a wrong one, which was taken away: the right one follows from the key.
+    if (row.publicKey === null) return { kind: 'key', shape: 'ours', privateKey, publicKey: publicKeyOf(privateKey) };
     if (!isKeyOf(privateKey, publicKey)) return { kind: 'fault', class: 'mismatch', reason: 'its public key does not belong to its private key' };
     return { kind: 'key', shape: 'ours', privateKey, publicKey };
   } catch (thrown) {

@@ -10,7 +10,7 @@ const pair = generateKeyPair();
 const other = generateKeyPair();
 const address = addressOf(5);
 const key = { kind: 'key', shape: 'plaintext', ...pair } as const satisfies ReadKey;
-const rowWith = (some: Partial<OldRow> = {}): OldRow => ({ id: '1', authId: 'u', address, publicKey: pair.publicKey, privateKey: pair.privateKey, hasAccount: false, asRecorded: false, ...some });
+const rowWith = (some: Partial<OldRow> = {}): OldRow => ({ id: '1', authId: 'u', address, publicKey: pair.publicKey, privateKey: pair.privateKey, boundTo: null, hasAccount: false, asRecorded: false, ...some });
 const claim = (some: Partial<OldRow> = {}, read: ReadKey = key) => claimOf(rowWith(some), read, 'emulator');
 const NONE = { shared: { addresses: new Set<string>(), publicKeys: new Set<string>(), keyDigests: new Set<string>() }, isContested: false };
 

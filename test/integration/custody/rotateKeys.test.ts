@@ -96,7 +96,7 @@ describe('a rotation', () => {
     for (let ended = false; !ended; runs++) {
       const stop = new AbortController();
       let shown = 0;
-      const rotated = await rotateKeys({ journal: database.journal, vault: audited(oldKey, newKey), next: newVault.keyId, by: 'test', signal: stop.signal, onProgress: () => void (++shown === 3 && stop.abort()) });
+      const rotated = await rotateKeys({ journal: database.journal, vault: audited(oldKey, newKey), next: newVault.keyId, by: 'test', signal: stop.signal, onProgress: (done, of) => void (++shown >= 3 && done < of && stop.abort()) });
       ended = rotated.ended;
       if (ended) break;
       for (const half of [oldKey, newKey]) await expect(requireMasterKeys(database.journal, audited(half))).rejects.toMatchObject({ kind: 'usage', mend: expect.stringContaining('a rotation is under way') as string });
@@ -171,6 +171,47 @@ describe('a rotation', () => {
     expect(await rotate()).toMatchObject({ ended: true, unopened: [] });
   });
 
+  describe('whose plan another rotation has overtaken', () => {
+    const third = randomBytes(32);
+    const thirdVault = createVault(third);
+    /** A rotation that others come before, once it has planned and before it changes anything. */
+    const overtaken = (keys: readonly [Buffer, Buffer], meanwhile: () => Promise<void>): Promise<Rotated> => {
+      let first: Promise<void> | undefined;
+      return rotateKeys({
+        journal: { ...database.journal, transaction: (work) => (first ??= meanwhile()).then(() => database.journal.transaction(work)) },
+        vault: audited(...keys), next: createVault(keys[1]).keyId, by: 'test', signal: new AbortController().signal,
+      });
+    };
+
+    it.each(['has ended', 'is in the middle', 'is registered'] as const)('is refused before it registers its own next master key: the other one %s', async (progress) => {
+      await register(oldKey);
+      const noted = await seedKeys(database.postgres, oldVault, { assigned: 20, free: 5 });
+      await expect(overtaken([oldKey, third], async () => {
+        if (progress === 'has ended') return void (await rotate());
+        await registerNext(database.journal, newVault.keyId);
+        if (progress === 'is in the middle') await database.journal.transaction((db) => makeCurrent(db, newVault.keyId));
+      })).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining('another rotation') as string });
+      expect(await states()).toEqual({ 'has ended': { [oldVault.keyId]: 'retired', [newVault.keyId]: 'current' }, 'is in the middle': { [oldVault.keyId]: 'retiring', [newVault.keyId]: 'current' }, 'is registered': { [oldVault.keyId]: 'current', [newVault.keyId]: 'next' } }[progress]);
+      expect(await rotate(progress === 'has ended' ? { keys: [newKey] } : {}).catch((thrown: unknown) => thrown)).toMatchObject(progress === 'has ended' ? { kind: 'usage' } : { ended: true });
+      for (const { publicKey, sealed } of await storedKeys(database.postgres)) expect(newVault.open(sealed, publicKey)).toBe(noted.get(publicKey));
+    });
+
+    it('retires no master key that keys are under: not the one that it has moved to itself', async () => {
+      await register(oldKey);
+      const noted = await seedKeys(database.postgres, oldVault, { assigned: 20, free: 5 });
+      await registerNext(database.journal, newVault.keyId);
+      await database.journal.transaction((db) => makeCurrent(db, newVault.keyId));
+      await expect(overtaken([oldKey, newKey], async () => {
+        await rotate();
+        await registerNext(database.journal, thirdVault.keyId);
+        await database.journal.transaction((db) => makeCurrent(db, thirdVault.keyId));
+      })).rejects.toMatchObject({ kind: 'data', message: expect.stringContaining('another rotation') as string });
+      expect(await states()).toEqual({ [oldVault.keyId]: 'retired', [newVault.keyId]: 'retiring', [thirdVault.keyId]: 'current' });
+      expect(await rotate({ keys: [newKey, third] })).toMatchObject({ ended: true });
+      for (const { publicKey, sealed } of await storedKeys(database.postgres)) expect(thirdVault.open(sealed, publicKey)).toBe(noted.get(publicKey));
+    });
+  });
+
   it('waits for a row that somebody holds locked, and moves it then', async () => {
     await register(oldKey);
     await seedKeys(database.postgres, oldVault, { assigned: 20, free: 0 });
@@ -209,6 +250,24 @@ describe('an account whose key is under an old master key', () => {
       expect(await readDemand(database.journal, 5)).toMatchObject({ free: 2 });
       await assignAccounts(database.journal, { maxUsers: 2, via: 'poll', heard: {} });
       expect(await given()).toEqual([newVault.keyId, newVault.keyId]);
+    } finally {
+      await database.asOwner("update wallet_sync.control set assign = 'daemon'");
+    }
+  });
+
+  it.each(['daemon', 'trigger'] as const)('is given to nobody, and not counted free, where that master key is lost and was retired by hand (%s)', async (way) => {
+    await register(oldKey);
+    for (const vault of [oldVault, oldVault, newVault]) await under(vault);
+    await registerNext(database.journal, newVault.keyId);
+    await database.journal.transaction((db) => makeCurrent(db, newVault.keyId));
+    await database.asOwner("update wallet_sync.master_key set state = 'retired' where state = 'retiring'");
+    expect(await readDemand(database.journal, 5)).toMatchObject({ free: 1, demand: 4 });
+    await database.asOwner('update wallet_sync.control set assign = $1', [way]);
+    try {
+      for (let i = 0; i < 2; i++) await signUp(database.auth);
+      if (way === 'daemon') await assignAccounts(database.journal, { maxUsers: 2, via: 'poll', heard: {} });
+      expect(await given()).toEqual([newVault.keyId]);
+      expect(await readDemand(database.journal, 5)).toMatchObject({ free: 0, waiting: 1 });
     } finally {
       await database.asOwner("update wallet_sync.control set assign = 'daemon'");
     }
@@ -292,6 +351,25 @@ describe('a start', () => {
     await expect(requireMasterKeys(database.journal, audited(newKey))).rejects.toMatchObject({ kind: 'usage', where: 'WALLET_ENCRYPTION_KEY', message: expect.stringContaining('not the master key') as string });
     await registerMasterKey(database.journal, audited(newKey));
     await expect(requireMasterKeys(database.journal, audited(newKey))).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining('not the master key') as string });
+  });
+
+  it('goes on with another master key where the current one is lost and was retired by hand', async () => {
+    await register(oldKey);
+    await seedKeys(database.postgres, oldVault, { assigned: 8, free: 8 });
+    await expect(register(newKey)).rejects.toMatchObject({ kind: 'usage' });
+    // As docs/custody.md has it: the two steps that the guard lets pass.
+    for (const [from, to] of [['current', 'retiring'], ['retiring', 'retired']]) await database.asOwner('update wallet_sync.master_key set state = $3 where id = $1 and state = $2', [oldVault.keyId, from, to]);
+    await requireMasterKeys(database.journal, audited(newKey));
+    await register(newKey);
+    expect(await states()).toEqual({ [oldVault.keyId]: 'retired', [newVault.keyId]: 'current' });
+    await requireMasterKeys(database.journal, audited(newKey));
+  });
+
+  it('with a retired master key alone is refused, also where none is current', async () => {
+    await register(oldKey);
+    await seedKeys(database.postgres, oldVault, { assigned: 2, free: 0 });
+    for (const state of ['retiring', 'retired']) await database.asOwner('update wallet_sync.master_key set state = $1', [state]);
+    await expect(requireMasterKeys(database.journal, audited(oldKey))).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining('retired') as string });
   });
 
   it('is not stopped by a few rows that do not open', async () => {

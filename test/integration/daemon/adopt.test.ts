@@ -310,4 +310,21 @@ describe('wallet-sync adopt', () => {
       expect(vault.open(entry!.sealed_key, entry!.public_key)).toBe(each.pair!.privateKey);
     }
   });
+
+  it('a wrong public key that was taken away, as the report says, is derived: the key is sealed anew, and its wallet is taken into the journal', async () => {
+    const [[authId, wrong], [other, strange]] = [[...cases].find(([, each]) => each.class === 'mismatch' && each.publicKey !== each.pair?.publicKey)!, [...cases].find(([, each]) => each.class === 'other-master-key')!];
+    const vault = createVault(masterKey);
+    await sql('update public.wallet set flow_public_key = null where auth_id = $1', [authId]);
+    // White space around a ciphertext of this service's: others that read the row do not trim it.
+    await sql('update public.wallet set flow_private_key = $2 where auth_id = $1', [other, `\n${vault.seal(strange.pair!.privateKey, strange.pair!.publicKey)} `]);
+    const report = await reportOf(adopt());
+    expect(report).toMatchObject({ adopted: 2, sealed: 0 });
+    for (const [id, { pair, address }] of [[authId, wrong], [other, strange]] as const) {
+      const [row] = await sql<{ flow_private_key: string; flow_public_key: string }>('select * from public.wallet where auth_id = $1', [id]);
+      expect(row!.flow_public_key).toBe(pair!.publicKey);
+      expect(row!.flow_private_key).toMatch(/^v1:\S+$/);
+      expect(vault.open(row!.flow_private_key, pair!.publicKey)).toBe(pair!.privateKey);
+      expect(await sql('select address, private_key, state::text from wallet_sync.account where auth_id = $1', [id])).toEqual([{ address, private_key: row!.flow_private_key, state: 'assigned' }]);
+    }
+  });
 });

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sendAndSeal } from '../../../dev/chain.js';
 import { connectAccessNode } from '../../../src/flow/accessNode.js';
@@ -12,7 +13,7 @@ import { createSigner } from '../../../src/flow/sign.js';
 import { createLog } from '../../../src/log.js';
 import { runCommand } from '../../support/command.js';
 import { startDatabase, type Database } from '../../support/database.js';
-import { startDaemonWorld, type DaemonWorld } from '../../support/daemonWorld.js';
+import { startDaemonWorld, until, type DaemonWorld } from '../../support/daemonWorld.js';
 import { copyTables } from '../../support/restoreTables.js';
 import { everybody, type Wallet } from '../../support/sweeps.js';
 import { SPEND_FLOW } from '../../support/walletOwner.js';
@@ -82,4 +83,23 @@ it('drill: with another master key the restored database fails clearly, and noth
   expect(ended.stderr).toContain('stored keys are encrypted under master key');
   expect(before).toHaveLength(USERS);
   expect(await rows()).toEqual(before);
+});
+
+it('a start during which a rotation registers the next master key stops with 2 and says what to set: the rotation did not know of it', async () => {
+  const holder = new pg.Client({ connectionString: world.stack.postgres.url('postgres') });
+  await holder.connect();
+  try {
+    // Held where it first says that it lives: its master keys were found right before.
+    await holder.query('begin; lock table wallet_sync.instance in share row exclusive mode');
+    const daemon = world.daemon();
+    await until(60_000, async () => (await world.stack.postgres.query('postgres', "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%wallet_sync.instance as i%'")).length > 0);
+    await world.stack.postgres.query('postgres', "insert into wallet_sync.master_key (id, state) values ('00000001', 'next')");
+    await holder.query('commit');
+    expect(await daemon.ended).toMatchObject({ code: 2, stderr: expect.stringMatching(/a rotation is under way.*00000001/s) as string });
+    // Nobody waits for its lease to end.
+    expect(await world.stack.postgres.query('postgres', 'select from wallet_sync.instance where stopped_at is null')).toEqual([]);
+  } finally {
+    await holder.end();
+    await world.stack.postgres.query('postgres', "delete from wallet_sync.master_key where id = '00000001'");
+  }
 });

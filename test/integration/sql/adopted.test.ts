@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp } from '../../../dev/signUp.js';
 import { generateKeyPair } from '../../../src/flow/keys.js';
-import { digestOf } from '../../../src/handlers/adopt/oldKeys.js';
+import { digestOf, shapeOf } from '../../../src/handlers/adopt/oldKeys.js';
 import { changeRows, keepFileKeys, oldRowsAfter, oldRowsOf, type OldRow, type RowChange } from '../../../src/journal/adopted.js';
 import { startDatabase, type Database } from '../../support/database.js';
 
@@ -32,6 +32,28 @@ test('a row is changed where its old texts still stand, with its history: never 
   expect(await wallet(row)).toMatchObject({ address: ADDRESS, publicKey: pair.publicKey, privateKey: 'v1:sealed' });
   expect(await history()).toMatchObject([{ action: 'encrypted', old_address: ADDRESS, old_public_key: null, old_private_key: null, sealed_key: 'v1:sealed', public_key: pair.publicKey, auth_id: row.authId, wallet_id: row.id }]);
   expect(JSON.stringify(await history())).not.toContain(pair.privateKey);
+});
+
+test.each(['\uFEFF', '\u00A0', ' \n', '0x', '\uFEFF0X'])('of a key in the clear nothing is kept, whatever stands before it: %j', async (before) => {
+  const row = await oldRow();
+  await database.asOwner('update public.wallet set flow_private_key = $2 where auth_id = $1', [row.authId, `${before}${pair.privateKey}\u00A0`]);
+  const found = await wallet(row);
+  expect(shapeOf(found.privateKey ?? '')).toBe('plaintext');
+  expect(await changeRows(database.journal, [encrypted(found)])).toEqual(new Set([row.id]));
+  expect(await history()).toMatchObject([{ old_private_key: null, sealed_key: 'v1:sealed' }]);
+});
+
+test('a key in the clear that an earlier version of the table let pass is removed when the migration is applied again', async () => {
+  await database.asOwner("alter table wallet_sync.adopted drop constraint no_key_in_the_clear, add constraint no_key_in_the_clear check (old_private_key !~* '^\\s*(0x)?[0-9a-f]{64}\\s*$')");
+  for (const text of [`\uFEFF${pair.privateKey}`, 'blob']) await database.asOwner("insert into wallet_sync.adopted (action, old_private_key) values ('encrypted', $1)", [text]);
+  await database.migrate();
+  expect((await history()).map((entry) => entry.old_private_key)).toEqual([null, 'blob']);
+  await expect(database.journal.query("insert into wallet_sync.adopted (action, old_private_key) values ('encrypted', $1)", [`\uFEFF${pair.privateKey}`])).rejects.toThrow('no_key_in_the_clear');
+  // Applied again, the constraint stays the one that it is.
+  const oid = () => database.asOwner("select oid from pg_constraint where conname = 'no_key_in_the_clear'");
+  const before = await oid();
+  await database.migrate();
+  expect(await oid()).toEqual(before);
 });
 
 test.each([
@@ -89,7 +111,7 @@ test('a key file\'s key is kept once, however often it is found', async () => {
 });
 
 test('the history takes no key in the clear, and nobody but the owner changes or removes an entry', async () => {
-  for (const text of [pair.privateKey, `0x${pair.privateKey.toUpperCase()}`, ` ${pair.privateKey}\n`]) {
+  for (const text of [pair.privateKey, `0x${pair.privateKey.toUpperCase()}`, ` ${pair.privateKey}\n`, `\uFEFF${pair.privateKey}`, `key: ${pair.privateKey};`]) {
     await expect(database.journal.query("insert into wallet_sync.adopted (action, old_private_key) values ('encrypted', $1)", [text])).rejects.toThrow('no_key_in_the_clear');
   }
   for (const sql of ['delete from wallet_sync.adopted', "update wallet_sync.adopted set old_address = 'x'", 'truncate wallet_sync.adopted']) await expect(database.journal.query(sql)).rejects.toThrow('permission denied');
