@@ -10,7 +10,7 @@
 set local lock_timeout = '5s';
 
 -- What all instances agree on (as the policy): null where there is no such limit. Amounts in 10^-8 FLOW. set_at: null until an instance
--- has said what it has.
+-- has said what it has. account_amount: what an account is sent, of the instance that started last; no limit, but what room is told by.
 create table if not exists wallet_sync.spending_limit (
   only_row boolean primary key default true check (only_row),
   set_at timestamptz,
@@ -21,7 +21,8 @@ create table if not exists wallet_sync.spending_limit (
   accounts_short bigint check (accounts_short >= 0),
   wallet_fundings_long bigint check (wallet_fundings_long >= 0),
   wallet_fundings_ever bigint check (wallet_fundings_ever >= 0),
-  funder_floor bigint not null default 0 check (funder_floor >= 0)
+  funder_floor bigint not null default 0 check (funder_floor >= 0),
+  account_amount bigint not null default 10000000 check (account_amount >= 0)
 );
 insert into wallet_sync.spending_limit default values on conflict do nothing;
 
@@ -46,6 +47,13 @@ do $$
 begin
   if not exists (select from pg_attribute where attrelid = 'wallet_sync.funder_balance'::regclass and attname = 'spent') then
     alter table wallet_sync.funder_balance add column spent bigint not null default 0;
+  end if;
+  if not exists (select from pg_attribute where attrelid = 'wallet_sync.spending_limit'::regclass and attname = 'account_amount') then
+    alter table wallet_sync.spending_limit add column account_amount bigint not null default 10000000 check (account_amount >= 0);
+  end if;
+  -- What making a creation's accounts did cost: sql/021 says more.
+  if not exists (select from pg_attribute where attrelid = 'wallet_sync.transaction'::regclass and attname = 'account_cost') then
+    alter table wallet_sync.transaction add column account_cost bigint;
   end if;
   -- limited: wallets with too little FLOW that a limit leaves as they are until it has room.
   if not exists (select from pg_attribute where attrelid = 'wallet_sync.cycle'::regclass and attname = 'limited') then
@@ -75,7 +83,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from wallet_sync.member m where m.transaction_id = of_transaction
 $$;
 
--- What is used of each limit: spent within its window, and reserved. A while of spending counts until a window after its end.
+-- What is used of each limit: spent within its window, and reserved. A while of spending counts until a window after its end; what no window
+-- reaches is kept longer than that, and not read.
 create or replace function wallet_sync.limit_used(out flow_short bigint, out flow_long bigint, out accounts_short bigint)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -87,14 +96,14 @@ begin
   into flow_short, flow_long, accounts_short
   from wallet_sync.spending_limit l
   cross join (select coalesce(sum(e.flow), 0) as flow, coalesce(sum(e.accounts), 0) as accounts from wallet_sync.reservation e) r
-  left join wallet_sync.spending s on true
+  left join wallet_sync.spending s on s.ends_at > moment - make_interval(secs => greatest(l.short_window_s, l.long_window_s))
   group by r.flow, r.accounts;
 end
 $$;
 
--- How each limit stands. room_in_s: in how many seconds a transaction for one account that is sent `amount` fits; 0: now; null: not before
--- an unsettled transaction settles.
-create or replace function wallet_sync.limit_standing(amount bigint default 10000000)
+-- How each limit stands. room_in_s: in how many seconds a transaction for one account that is sent `amount` (null: what the instances send)
+-- fits; 0: now; null: not before an unsettled transaction settles.
+create or replace function wallet_sync.limit_standing(amount bigint default null)
 returns table (name text, most bigint, used bigint, window_s double precision, room_in_s double precision)
 language sql volatile set search_path = pg_catalog, pg_temp as $$
   select l.name, l.most, l.used, l.window_s,
@@ -106,8 +115,8 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
         ) e where l.used - e.freed + l.unit <= l.most
       ) end
   from wallet_sync.spending_limit s, wallet_sync.limit_used() u, lateral (values
-    ('flow_short', s.flow_short, u.flow_short, s.short_window_s, amount + wallet_sync.account_cost() + wallet_sync.fee_bound()),
-    ('flow_long', s.flow_long, u.flow_long, s.long_window_s, amount + wallet_sync.account_cost() + wallet_sync.fee_bound()),
+    ('flow_short', s.flow_short, u.flow_short, s.short_window_s, coalesce(amount, s.account_amount) + wallet_sync.account_cost() + wallet_sync.fee_bound()),
+    ('flow_long', s.flow_long, u.flow_long, s.long_window_s, coalesce(amount, s.account_amount) + wallet_sync.account_cost() + wallet_sync.fee_bound()),
     ('accounts_short', s.accounts_short, u.accounts_short, s.short_window_s, 1)
   ) l (name, most, used, window_s, unit)
 $$;
@@ -151,7 +160,9 @@ begin
 end
 $$;
 
--- What a settled transaction did cost takes its reservation's place; one that was given up may still have cost all of it.
+-- What a settled transaction did cost takes its reservation's place; one that was given up may still have cost all of it. One that was
+-- refused for its sequence number, or was not taken by a node, cost nothing: the chain never executed it. A creation's account_cost is in
+-- its row by the commit, where its events have told it.
 create or replace function wallet_sync.count_spending() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -168,10 +179,15 @@ begin
   end if;
   if new.state = 'given_up' then
     cost := held.flow;
+  elsif new.state = 'failed' and new.fee is null and new.error_kind in ('sequence', 'data') then
+    cost := 0;
   else
     cost := case when new.state = 'sealed' then held.flow - wallet_sync.fee_bound() else 0 end + coalesce(new.fee, wallet_sync.fee_bound());
   end if;
   made := case when new.state = 'failed' then 0 else held.accounts end;
+  if new.state = 'sealed' and new.kind = 'create' then
+    cost := cost + coalesce((select t.account_cost from wallet_sync.transaction t where t.id = new.id) - made * wallet_sync.account_cost(), 0);
+  end if;
   -- A 60th of the shorter window, and no less than half a second.
   select make_interval(secs => greatest(0.5, least(l.short_window_s, l.long_window_s) / 60)) into width from wallet_sync.spending_limit l;
   begins := date_bin(width, moment, timestamptz 'epoch');
@@ -214,6 +230,8 @@ declare
   lately bigint;
   since constant timestamptz := clock_timestamp() - make_interval(secs => read_ms / 1000) - interval '5 seconds';
 begin
+  -- Who settles meanwhile adds to `spent` under this lock: what is read next has it, or it is added afterwards.
+  perform from wallet_sync.funder_balance b where b.address = of_address for update;
   -- The fees and amounts of the few that settled within seconds.
   select coalesce(sum(coalesce(t.fee, wallet_sync.fee_bound()) + case when t.state = 'failed' then 0 else (wallet_sync.sends(t.id, t.kind)).flow end), 0) into lately
   from wallet_sync.transaction t
@@ -240,7 +258,8 @@ $$;
 do $$
 begin
   if not exists (select from pg_trigger where tgrelid = 'wallet_sync.transaction'::regclass and tgname = 'reserve_spending' and tgenabled <> 'D') then
-    -- What is live already was recorded without one.
+    -- What is live already was recorded without one. Nobody records or settles between the look and the triggers.
+    lock table wallet_sync.transaction in share row exclusive mode;
     insert into wallet_sync.reservation (transaction_id, payer, flow, accounts)
       select t.id, coalesce(t.payer_address, t.proposer_address), s.flow + wallet_sync.fee_bound(), case when t.kind = 'create' then s.members else 0 end
       from wallet_sync.transaction t, lateral wallet_sync.sends(t.id, t.kind) s where t.state = 'live' on conflict do nothing;

@@ -4,13 +4,10 @@ set local lock_timeout = '5s';
 -- transaction.fee, of a settled one: null is not known yet (its end was told by events alone, without its result), 0 is none taken. Of one
 -- that was given up: it has sealed as failed after all, and kept its fee.
 -- account_cost: what left the payer for making a creation's accounts, beside the members' amounts and the fee, all of them together in
--- 10^-8 FLOW (0.001 an account on the emulator). The chain's events tell it; null: not known yet.
+-- 10^-8 FLOW (0.001 an account on the emulator). The chain's events tell it; null: not known yet. The column is sql/020's.
 -- passed_over: a funding's member whose account takes no FLOW: its amount stayed with the payer.
 do $$
 begin
-  if not exists (select from pg_attribute where attrelid = 'wallet_sync.transaction'::regclass and attname = 'account_cost') then
-    alter table wallet_sync.transaction add column account_cost bigint;
-  end if;
   if not exists (select from pg_attribute where attrelid = 'wallet_sync.member'::regclass and attname = 'passed_over') then
     alter table wallet_sync.member add column passed_over boolean not null default false;
   end if;
@@ -18,7 +15,7 @@ end
 $$;
 
 -- Read in the order of their ends, and by their blocks. The last is empty but for moments: what nobody has reckoned yet.
-create index if not exists transaction_ended on wallet_sync.transaction (settled_at, id) where state in ('sealed', 'failed') or fee is not null;
+create index if not exists transaction_in_ledger on wallet_sync.transaction (settled_at, id) where state in ('sealed', 'failed') or fee is not null;
 create index if not exists transaction_height on wallet_sync.transaction (sealed_height) where sealed_height is not null;
 create index if not exists transaction_unreckoned on wallet_sync.transaction (settled_at)
   where state in ('sealed', 'failed') and (fee is null or (state = 'sealed' and kind = 'create' and account_cost is null));

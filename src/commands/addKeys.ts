@@ -10,7 +10,7 @@ import type { Funder, Network } from '../flow/network.js';
 import { addKeys, planKeys, type AddedKeys, type KeysPlan } from '../handlers/addKeys.js';
 import { limitsOf } from '../handlers/limits.js';
 import { createStatistics } from '../handlers/statistics.js';
-import { readLimits, writeLimits } from '../journal/limits.js';
+import { offerLimits } from '../journal/limits.js';
 import { checkSchema } from '../journal/migrate.js';
 import { createLog } from '../log.js';
 import { LIMIT_SETTINGS, pickSettings } from '../settings.js';
@@ -26,7 +26,7 @@ import { withJournal } from './withJournal.js';
 export async function runAddKeys(account: string, options: { count: string; yes: boolean; json: boolean }): Promise<void> {
   const count = readCount(options.count);
   const environment = readEnvironment();
-  const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'TRANSACTION_EXPIRY', ...LIMIT_SETTINGS]);
+  const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'TRANSACTION_EXPIRY', ...LIMIT_SETTINGS, 'FLOW_FUNDING_AMOUNT']);
   const { network, node, requireNetwork } = await openChain(settings, environment);
   const funder = findFunder(network, account, settings.FLOW_JSON);
   try {
@@ -35,7 +35,7 @@ export async function runAddKeys(account: string, options: { count: string; yes:
         await checkSchema(journal);
         await requireNetwork();
         // What the instances have registered holds; before the first one has, what this command is told.
-        if ((await readLimits(journal)) === null) await writeLimits(journal, limitsOf(settings));
+        await offerLimits(journal, limitsOf(settings));
         const sender = { id: randomUUID(), settings, journal, node, network, cadence: loadCadence(network), log: createLog({ level: 'silent' }), statistics: createStatistics(), telemetry: createTelemetry(), faultPoints: NO_FAULTS, now: Date.now };
         const plan = await planKeys(sender, funder);
         if (!options.yes && !(await confirm(toQuestion(funder, count, plan)))) throw new AppError('data', 'not confirmed: nothing was added', { where: funder.name });

@@ -4,10 +4,12 @@ import { loadCadence } from '../flow/cadence.js';
 import { createAuditedVault, type AuditedVault } from '../handlers/auditedVault.js';
 import { registerFunders, requireFunders } from '../handlers/checkFunders.js';
 import type { Instance } from '../handlers/instance.js';
+import { limitsOf } from '../handlers/limits.js';
 import { createNodeHealth } from '../handlers/nodeHealth.js';
 import { registerMasterKey, requireMasterKeys } from '../handlers/requireMasterKeys.js';
 import { createStatistics } from '../handlers/statistics.js';
 import { saveBalances } from '../journal/balances.js';
+import { offerLimits } from '../journal/limits.js';
 import { checkSchema } from '../journal/migrate.js';
 import { openJournal, type Db } from '../journal/pool.js';
 import type { Log } from '../log.js';
@@ -79,6 +81,8 @@ export async function withInstance<T>(options: OpenInstanceOptions, work: (insta
       if (options.isReadOnly !== true) {
         await registerMasterKey(journal, vault);
         await registerFunders(journal, network);
+        // A command that sends before any daemon has started is bound too.
+        await offerLimits(journal, limitsOf(settings));
         await saveBalances(journal, balances, performance.now() - askedAt);
       }
       onStep('funding accounts');

@@ -13,13 +13,15 @@ import type { Instance } from './instance.js';
 /** A funder that can't pay for this many full batches leaves the rotation. */
 const BATCHES_IN_RESERVE = 2n;
 const MEMBERS_OF_A_BATCH = BigInt(MAX_ACCOUNTS_PER_TRANSACTION);
-/** What an account costs beside its funding, and a transaction's fee, generously: 0.001 and 0.01 FLOW. */
+/** What an account costs beside its funding, and a transaction's fee, generously: 0.001 and 0.01 FLOW. Without a floor nothing is refused, and no more need be there than is paid. */
 const ACCOUNT_COST = 100_000n;
 const FEE = 1_000_000n;
+/** With a floor the highest fee is reserved above it, 0.41 FLOW, as wallet_sync.fee_bound() has it (sql/020): less would be refused in the rotation. */
+const RESERVED_FEE = 41_000_000n;
 
 /** Below this a funder leaves the rotation, in 10^-8 FLOW: above FUNDER_FLOOR by what the batches under way can take. */
 export const lowWaterMark = ({ FLOW_FUNDING_AMOUNT: fundingAmount, FUNDER_FLOOR: floor }: Pick<Settings, 'FLOW_FUNDING_AMOUNT' | 'FUNDER_FLOOR'>): bigint =>
-  floor + BATCHES_IN_RESERVE * (MEMBERS_OF_A_BATCH * (fundingAmount + ACCOUNT_COST) + FEE);
+  floor + BATCHES_IN_RESERVE * (MEMBERS_OF_A_BATCH * (fundingAmount + ACCOUNT_COST) + (floor > 0n ? RESERVED_FEE : FEE));
 
 /** What is wrong with a funder's key on chain; null where it can sign. */
 export function faultOfKey(funder: Funder, key: AccountKey | undefined): string | null {

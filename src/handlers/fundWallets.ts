@@ -44,7 +44,8 @@ export async function fundWallets(instance: Instance, follower: Pick<Transaction
     // Where even this does not succeed, the lease is taken for lost half a minute later.
     await releaseSlot(journal, instance.id, slot, null).catch(() => undefined);
     const error = toAppError(thrown);
-    if (isFunderAtFloor(error)) await leaveAtFloor(instance, slot.address);
+    // Fewer may still fit above its floor: only one that has no room for a single wallet is out.
+    if (isFunderAtFloor(error) && batch.length === 1) await leaveAtFloor(instance, slot.address);
     throw error;
   }
 }

@@ -10,8 +10,8 @@ const LONGEST_MS = 60_000;
 /** Looks at a reached limit come no closer than this, however often somebody signs up. */
 const LOOK_MS = 500;
 
-/** The settings that bound what is spent, as the journal keeps them. */
-export const limitsOf = (settings: Pick<Settings, (typeof LIMIT_SETTINGS)[number]>): Limits => ({
+/** The settings that bound what is spent, as the journal keeps them, with what an account is sent. */
+export const limitsOf = (settings: Pick<Settings, (typeof LIMIT_SETTINGS)[number] | 'FLOW_FUNDING_AMOUNT'>): Limits => ({
   shortWindowS: settings.LIMIT_SHORT_WINDOW,
   longWindowS: settings.LIMIT_LONG_WINDOW,
   flowShort: settings.LIMIT_FLOW_SHORT,
@@ -20,6 +20,7 @@ export const limitsOf = (settings: Pick<Settings, (typeof LIMIT_SETTINGS)[number
   walletFundingsLong: settings.LIMIT_WALLET_FUNDINGS_LONG,
   walletFundingsEver: settings.LIMIT_WALLET_FUNDINGS_EVER,
   funderFloor: settings.FUNDER_FLOOR,
+  accountAmount: settings.FLOW_FUNDING_AMOUNT,
 });
 
 /** How many members one transaction may have now, by every limit; Infinity where none is set. `costEach` in 10^-8 FLOW. */

@@ -15,6 +15,9 @@ import { submitTransaction } from './submitTransaction.js';
 /** A pool that is only short, with nobody waiting, is filled when nobody was given an account for this long. */
 const QUIET_MS = 10_000;
 
+/** Others have prepared accounts for the last room or demand; what they record shows, or they die. */
+const OTHERS_MS = 1_000;
+
 /** After a refusal that the look before it had not foreseen. */
 const REFUSED_MS = 250;
 
@@ -129,6 +132,7 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       if (accounts.length === 0) {
         await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
         leased = null;
+        lookAgainIn(OTHERS_MS);
         return false;
       }
       await instance.faultPoints.at('key stored');

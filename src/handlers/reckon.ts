@@ -30,7 +30,10 @@ export async function reckon(instance: Reckoner, atMost: number): Promise<number
 async function reckonOne({ journal, node, network }: Reckoner, transaction: Unreckoned): Promise<boolean> {
   const result = await node.result(transaction.id);
   if (result.status !== 'sealed' || result.blockId === null) return false;
+  const withdrawn = withdrawnFrom(transaction.payer, result.events, network);
+  // What sealed has paid for accounts or deposits: a result without those events says nothing yet, and a wrong entry would stay.
+  if (withdrawn === null && result.failed === null && ['create', 'fund'].includes(transaction.kind)) return false;
   const height = await node.heightOf(result.blockId);
-  await recordReckoning(journal, { transaction, height, fee: readFee(result.events)?.amount ?? 0n, withdrawn: withdrawnFrom(transaction.payer, result.events, network) ?? 0n });
+  await recordReckoning(journal, { transaction, height, fee: readFee(result.events)?.amount ?? 0n, withdrawn: withdrawn ?? 0n });
   return true;
 }

@@ -11,6 +11,7 @@ import { givenUpTransactions, recordLateFailure, recordLateSeal, type LateSeal }
 import { registerSlots } from '../journal/slots.js';
 import { payerOf, readMembers, type LiveTransaction } from '../journal/transactions.js';
 import type { Instance } from './instance.js';
+import { lacksEvents } from './settleFunding.js';
 
 /**
  * Looks again at up to `atMost` transactions that were given up within the last `withinMs`: the nodes may have lied. A creation that sealed
@@ -53,6 +54,7 @@ async function recordLate({ id, journal, network, log }: Instance, late: LateSea
     if (made > 0) log.warn({ txId: transaction.id, accounts: made }, 'a creation that was given up has sealed after all: its accounts join the pool');
     return made;
   }
+  if (transaction.kind === 'fund' && lacksEvents(events, network)) return 0;
   if (transaction.kind === 'fund') await recordLateFunding(journal, { ...late, instanceId: id, deposits: readDeposits(events, network) });
   else if (transaction.kind === 'repair') await recordLateSeal(journal, late, () => Promise.resolve());
   else {

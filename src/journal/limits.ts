@@ -11,6 +11,8 @@ export interface Limits {
   readonly walletFundingsLong: number | null;
   readonly walletFundingsEver: number | null;
   readonly funderFloor: bigint;
+  /** What an account is sent. No limit, and not compared: it tells who shows the limits what fits. */
+  readonly accountAmount: bigint;
 }
 
 /** Each limit's setting and column. */
@@ -23,6 +25,7 @@ const COLUMNS = [
   { name: 'walletFundingsLong', setting: 'LIMIT_WALLET_FUNDINGS_LONG', column: 'wallet_fundings_long' },
   { name: 'walletFundingsEver', setting: 'LIMIT_WALLET_FUNDINGS_EVER', column: 'wallet_fundings_ever' },
   { name: 'funderFloor', setting: 'FUNDER_FLOOR', column: 'funder_floor' },
+  { name: 'accountAmount', setting: 'FLOW_FUNDING_AMOUNT', column: 'account_amount' },
 ] as const satisfies readonly { readonly name: keyof Limits; readonly setting: string; readonly column: string }[];
 
 // Amounts as text: the largest limit has more digits than a bigint's parser takes.
@@ -37,6 +40,7 @@ const limitRow = z.object({
   wallet_fundings_long: z.number().nullable(),
   wallet_fundings_ever: z.number().nullable(),
   funder_floor: amount,
+  account_amount: amount,
 });
 
 /** The limits that the instances have registered; null before the first has. */
@@ -45,21 +49,26 @@ export async function readLimits(db: Db): Promise<Limits | null> {
     db,
     limitRow,
     `select set_at is not null as is_set, short_window_s, long_window_s, flow_short::text, flow_long::text, accounts_short, wallet_fundings_long, wallet_fundings_ever,
-       funder_floor::text from wallet_sync.spending_limit`,
+       funder_floor::text, account_amount::text from wallet_sync.spending_limit`,
   );
   return isSet ? (Object.fromEntries(COLUMNS.map(({ name, column }) => [name, row[column]])) as unknown as Limits) : null;
 }
 
+const WRITE = `update wallet_sync.spending_limit set set_at = clock_timestamp(), ${COLUMNS.map(({ column }, i) => `${column} = $${i + 1}`).join(', ')}`;
+const valuesOf = (limits: Limits): (string | null)[] => COLUMNS.map(({ name }) => limits[name]?.toString() ?? null);
+
 /** Registers them: they hold for every transaction that is recorded from now on. */
 export async function writeLimits(db: Db, limits: Limits): Promise<void> {
-  await db.query(
-    `update wallet_sync.spending_limit set set_at = clock_timestamp(), ${COLUMNS.map(({ column }, i) => `${column} = $${i + 1}`).join(', ')}`,
-    COLUMNS.map(({ name }) => limits[name]?.toString() ?? null),
-  );
+  await db.query(WRITE, valuesOf(limits));
+}
+
+/** Registers them where no instance and no command has yet: who sends without a daemon is bound too. */
+export async function offerLimits(db: Db, limits: Limits): Promise<void> {
+  await db.query(`${WRITE} where set_at is null`, valuesOf(limits));
 }
 
 /** Which of them differ. */
-export const differingLimits = (some: Limits, others: Limits) => COLUMNS.filter(({ name }) => some[name] !== others[name]);
+export const differingLimits = (some: Limits, others: Limits) => COLUMNS.filter(({ name }) => name !== 'accountAmount' && some[name] !== others[name]);
 
 /** A limit as its setting has it. */
 export function limitText(limits: Limits, name: keyof Limits): string {
@@ -91,9 +100,9 @@ export interface Standing {
   readonly roomInS: number | null;
 }
 
-/** How the limits stand. `fundingAmount`: what one account would be sent, in 10^-8 FLOW; default 0.1 FLOW. */
-export async function readStanding(db: Db, fundingAmount: bigint = 10_000_000n): Promise<Standing[]> {
-  const rows = await queryRows(db, standingRow, 'select name, most::text, used::text, window_s, room_in_s from wallet_sync.limit_standing($1)', [fundingAmount.toString()]);
+/** How the limits stand. `fundingAmount`: what one account would be sent, in 10^-8 FLOW; left out: what the instances have registered that they send. */
+export async function readStanding(db: Db, fundingAmount?: bigint): Promise<Standing[]> {
+  const rows = await queryRows(db, standingRow, 'select name, most::text, used::text, window_s, room_in_s from wallet_sync.limit_standing($1)', [fundingAmount?.toString() ?? null]);
   return rows.map((row) => ({ name: row.name, most: row.most, used: row.used, windowS: row.window_s, roomInS: row.room_in_s }));
 }
 

@@ -2,17 +2,21 @@ import { z } from 'zod';
 import { addToCycle } from './cycleCounts.js';
 import { queryRows, type Db, type Journal } from './pool.js';
 
-/** What making a sealed creation's accounts cost its payer: what left it, less the fee and the members' amounts. Nothing where `withdrawn` is null. */
+/**
+ * What making a sealed creation's accounts cost its payer: what left it, less the fee and the members' amounts. Nothing where `withdrawn`
+ * is null, or a member's amount is not known: an instance of a version before amounts were kept records none beside this one.
+ */
 export async function recordAccountCost(db: Db, transactionId: string, withdrawn: bigint | null): Promise<void> {
   if (withdrawn === null) return;
   await db.query(
     `update wallet_sync.transaction t set account_cost = $2::bigint - coalesce(t.fee, 0) - (select coalesce(sum(m.amount), 0) from wallet_sync.member m where m.transaction_id = t.id)
-     where t.id = $1 and t.kind = 'create' and t.state = 'sealed'`,
+     where t.id = $1 and t.kind = 'create' and t.state = 'sealed'
+       and not exists (select from wallet_sync.member m where m.transaction_id = t.id and m.amount is null)`,
     [transactionId, withdrawn.toString()],
   );
 }
 
-const unreckonedRow = z.object({ id: z.string(), kind: z.string(), state: z.enum(['sealed', 'failed']), payer: z.string(), cycle: z.number().nullable(), members: z.number() });
+const unreckonedRow = z.object({ id: z.string(), kind: z.string(), payer: z.string(), cycle: z.number().nullable() });
 
 /** A settled transaction of which the ledger lacks the fee or the accounts' cost: its end was told by events alone, or no fee was seen. */
 export type Unreckoned = z.output<typeof unreckonedRow>;
@@ -22,7 +26,7 @@ export async function readUnreckoned(db: Db, limit: number): Promise<Unreckoned[
   return queryRows(
     db,
     unreckonedRow,
-    `select t.id, t.kind, t.state::text, coalesce(t.payer_address, t.proposer_address) as payer, t.cycle, (select count(*) from wallet_sync.member m where m.transaction_id = t.id) as members
+    `select t.id, t.kind, coalesce(t.payer_address, t.proposer_address) as payer, t.cycle
      from wallet_sync.transaction t
      where t.state in ('sealed', 'failed') and (t.fee is null or (t.state = 'sealed' and t.kind = 'create' and t.account_cost is null))
      order by random() limit $1`,

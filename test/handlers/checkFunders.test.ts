@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { generateKeyPair } from '../../src/flow/keys.js';
 import { createSigner } from '../../src/flow/sign.js';
-import { faultOfKey } from '../../src/handlers/checkFunders.js';
+import { faultOfKey, lowWaterMark } from '../../src/handlers/checkFunders.js';
 
 const { privateKey, publicKey } = generateKeyPair();
 const funder = { name: 'funder-1', address: '0x01', keyIndexes: [0], signer: createSigner({ privateKey, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' }) };
@@ -18,4 +18,10 @@ it.each([
   const found = faultOfKey(funder, { ...key, ...changes });
   if (fault === null) expect(found).toBeNull();
   else expect(found).toMatch(fault);
+});
+
+it('a funder leaves the rotation while two full batches fit above its floor, as the journal reserves them', () => {
+  const batches = 2n * 25n * 10_100_000n;
+  expect(lowWaterMark({ FLOW_FUNDING_AMOUNT: 10_000_000n, FUNDER_FLOOR: 0n })).toBe(batches + 2n * 1_000_000n);
+  expect(lowWaterMark({ FLOW_FUNDING_AMOUNT: 10_000_000n, FUNDER_FLOOR: 5n })).toBe(5n + batches + 2n * 41_000_000n);
 });

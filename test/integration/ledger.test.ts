@@ -2,14 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { broadcast } from '../../dev/chain.js';
 import { signUpMany } from '../../dev/signUp.js';
 import { startStack, type Stack } from '../../dev/stack.js';
+import type { AccessNode } from '../../src/flow/accessNode.js';
 import { readWithdrawals } from '../../src/flow/withdrawals.js';
 import { checkWallets } from '../../src/flow/checkWallets.js';
 import { fundWallets } from '../../src/handlers/fundWallets.js';
 import { reckon } from '../../src/handlers/reckon.js';
+import { createFundingSettler } from '../../src/handlers/settleFunding.js';
 import { watchGivenUp } from '../../src/handlers/watchGivenUp.js';
 import { assignAccounts } from '../../src/journal/assignments.js';
 import { heartbeat } from '../../src/journal/instances.js';
 import { readLedger, type LedgerEntry } from '../../src/journal/ledger.js';
+import type { LiveTransaction } from '../../src/journal/transactions.js';
 import { startOutsider, type Outsider } from '../faults/outsider.js';
 import { runCommand, type Ended } from '../support/command.js';
 import { until } from '../support/daemonWorld.js';
@@ -110,6 +113,15 @@ afterAll(async () => {
   await stack?.stop();
 });
 
+/** A node whose results say that they have sealed and leave out what happened. */
+const withoutEvents = (): AccessNode => ({
+  ...ann.instance.node,
+  async result(id) {
+    const result = await ann.instance.node.result(id);
+    return result.failed === null ? { ...result, events: [] } : result;
+  },
+});
+
 describe('what leaves a funder is in the ledger, to 10^-8 FLOW', () => {
   it('for each account of a creation its deposit and what it costs, for the transaction its fee', async () => {
     const account = ['account', ACCOUNT_COST];
@@ -129,6 +141,8 @@ describe('what leaves a funder is in the ledger, to 10^-8 FLOW', () => {
     expect(await feeOf(made.scanned)).toBeNull();
     expect(await reckon(ann.instance, 10)).toBe(0);
     stack.accessNode.faults.clear();
+    expect(await reckon({ ...ann.instance, node: withoutEvents() }, 10)).toBe(0);
+    expect(await partsOf(made.scanned)).toContainEqual(['account', null]);
     expect(await reckon(ann.instance, 10)).toBeGreaterThan(0);
     expect(await partsOf(made.scanned)).toEqual([['account', ACCOUNT_COST], ['account', ACCOUNT_COST], ['deposit', FUNDING], ['deposit', FUNDING], ['fee', 0n]]);
     expect(await feeOf(made.scanned)).toBeGreaterThan(0n);
@@ -141,6 +155,8 @@ describe('what leaves a funder is in the ledger, to 10^-8 FLOW', () => {
     for (const id of late) await deliverLate(id);
     const { findings } = await verifyWholeLedger(stack);
     expect(findings.map((finding) => [finding.kind, 'txId' in finding ? finding.txId : '']).sort()).toEqual(late.map((id) => ['unrecorded', id]).sort());
+    await watchGivenUp({ ...ann.instance, node: withoutEvents() }, 600_000, 20);
+    expect(await partsOf(made.lateFunding), 'a result without its events is no entry').toEqual([]);
     await until(60_000, async () => {
       await watchGivenUp(ann.instance, 600_000, 20);
       return (await Promise.all(late.map(entriesOf))).every((entries) => entries.length > 0);
@@ -149,6 +165,10 @@ describe('what leaves a funder is in the ledger, to 10^-8 FLOW', () => {
     expect(await partsOf(made.lateFunding)).toEqual([['deposit', FUNDING], ['fee', 0n]]);
     expect(await partsOf(made.lateFailed)).toEqual([['fee', 0n]]);
     await expectExactLedger(stack);
+  });
+
+  it('of a funding that sealed nothing, while the answer shows neither its deposits nor its fee: it is asked for again', async () => {
+    await expect(createFundingSettler(ann.instance).sealed({ id: made.lateFunding } as LiveTransaction, [], 1)).rejects.toMatchObject({ kind: 'network', where: 'access node' });
   });
 
   it('and nothing else: the entries of each transaction are the withdrawals from its payer that its own events show', async () => {

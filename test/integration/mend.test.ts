@@ -5,6 +5,7 @@ import { checkWallets, type CheckedWallet } from '../../src/flow/checkWallets.js
 import { fundWallets, type NeedyWallet } from '../../src/handlers/fundWallets.js';
 import { repairWallet, type BrokenWallet } from '../../src/handlers/repairWallet.js';
 import { assignAccounts } from '../../src/journal/assignments.js';
+import { saveBalances } from '../../src/journal/balances.js';
 import { openCycle } from '../../src/journal/cycles.js';
 import { heartbeat } from '../../src/journal/instances.js';
 import { takeOverTransactions } from '../../src/journal/takeOver.js';
@@ -252,6 +253,24 @@ describe('a funding', () => {
     expect((await ended((await fundWallets(ann.instance, ann.follower, list, { cycle }))!))['state']).toBe('sealed');
     expect(await counts()).toMatchObject({ synced_wallets: 1, flow_funding_needed: 1, flow_funding_success: 1, flow_funding_errors: 0 });
     expect(await sql("select 1 from wallet_sync.slot where leased_by is not null")).toEqual([]);
+  });
+
+  it('that is too large for what funders have above their floor leaves them in the rotation, for a smaller one; one for a single wallet does not', async () => {
+    const list = await needy([take(), take()]);
+    const FLOOR = 100_000_000n;
+    const { journal, network } = ann.instance;
+    await saveBalances(journal, network.funders.map(({ address }) => ({ address, balance: FLOOR + 41_000_000n + BigInt(AMOUNT) })), 0);
+    await sql('update wallet_sync.funder_balance set spent = 0');
+    await sql('update wallet_sync.spending_limit set funder_floor = $1', [`${FLOOR}`]);
+    await expect(fundWallets(ann.instance, ann.follower, list, { cycle })).rejects.toMatchObject({ where: 'postgres WS022' });
+    expect(await outOfRotation()).toEqual([]);
+    const half = await fundWallets(ann.instance, ann.follower, list.slice(0, 1), { cycle });
+    expect((await ended(half!))['state']).toBe('sealed');
+    await sql('update wallet_sync.funder_balance set balance = balance - 1, spent = 0');
+    await expect(fundWallets(ann.instance, ann.follower, list.slice(1), { cycle })).rejects.toMatchObject({ where: 'postgres WS022' });
+    expect(await outOfRotation()).toHaveLength(1);
+    await sql('update wallet_sync.spending_limit set funder_floor = 0');
+    await putBack();
   });
 });
 

@@ -148,8 +148,12 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
         thenRepair(wallets);
         return [];
       }
-      // Another funder may have it: the slots of this one are out of the rotation now.
-      if (isFunderAtFloor(error)) return wallets;
+      // Half of them may fit above the funder's floor. Alone, another funder may have it: the slots of this one are out of the rotation now.
+      if (isFunderAtFloor(error)) {
+        if (wallets.length === 1) return wallets;
+        halve(wallets);
+        return [];
+      }
       log[isRefused ? 'debug' : 'warn']({ wallets: wallets.length, kind: error.kind, reason: error.message, mend: error.mend }, 'funding not sent');
       if (!isRefused) await countUnsent('fund', wallets, error.kind);
       thenRepair(wallets);

@@ -5,11 +5,12 @@ import { saveBalances } from '../../../src/journal/balances.js';
 import { recordFailedCreation, recordGivenUpCreation, recordSealedCreation } from '../../../src/journal/creations.js';
 import { prepareAccounts } from '../../../src/journal/demand.js';
 import { recordSealedFunding, recordUnfunded } from '../../../src/journal/fundings.js';
-import { readCosts, readLimits, readStanding, walletsAtLimit, writeLimits, type Limits, type Standing } from '../../../src/journal/limits.js';
+import { differingLimits, offerLimits, readCosts, readLimits, readStanding, walletsAtLimit, writeLimits, type Limits, type Standing } from '../../../src/journal/limits.js';
 import { isFunderAtFloor, isLimitReached, isRefusedMember, isWalletAtLimit } from '../../../src/journal/sqlErrors.js';
 import type { LiveTransaction } from '../../../src/journal/transactions.js';
 import { AppError } from '../../../src/errors.js';
 import { makeKeys } from '../../support/accounts.js';
+import { until } from '../../support/daemonWorld.js';
 import { hex, startDatabase, type Database } from '../../support/database.js';
 import { createRandom } from '../../support/random.js';
 import { FUNDER, journalSteps, type JournalSteps } from '../../support/journalWorld.js';
@@ -20,7 +21,7 @@ const FEE = 5_000n;
 /** What a transaction reserves for its fee, and an account costs beside its amount. */
 const FEE_BOUND = 41_000_000n;
 const ACCOUNT = 100_000n;
-const NONE: Limits = { shortWindowS: 3_600, longWindowS: 86_400, flowShort: null, flowLong: null, accountsShort: null, walletFundingsLong: null, walletFundingsEver: null, funderFloor: 0n };
+const NONE: Limits = { shortWindowS: 3_600, longWindowS: 86_400, flowShort: null, flowLong: null, accountsShort: null, walletFundingsLong: null, walletFundingsEver: null, funderFloor: 0n, accountAmount: AMOUNT };
 
 let database: Database;
 let ann: string;
@@ -57,12 +58,69 @@ const refusal = (promise: Promise<unknown>): Promise<AppError> =>
 test('the limits are one row for all instances: what is written is read, and nothing before', async () => {
   await database.asOwner('update wallet_sync.spending_limit set set_at = null');
   expect(await readLimits(database.journal)).toBeNull();
-  const limits: Limits = { shortWindowS: 10, longWindowS: 20.5, flowShort: 5n * FLOW, flowLong: 99_999_999_999_999_999n, accountsShort: 3, walletFundingsLong: 0, walletFundingsEver: null, funderFloor: 1n };
+  const limits: Limits = { shortWindowS: 10, longWindowS: 20.5, flowShort: 5n * FLOW, flowLong: 99_999_999_999_999_999n, accountsShort: 3, walletFundingsLong: 0, walletFundingsEver: null, funderFloor: 1n, accountAmount: 5n };
   await writeLimits(database.journal, limits);
   expect(await readLimits(database.journal)).toEqual(limits);
 });
 
+test('a command that sends before any daemon has started registers its limits, and never over others', async () => {
+  await database.asOwner('update wallet_sync.spending_limit set set_at = null');
+  await offerLimits(database.journal, { ...NONE, accountsShort: 7 });
+  expect(await readLimits(database.journal)).toEqual({ ...NONE, accountsShort: 7 });
+  await offerLimits(database.journal, { ...NONE, accountsShort: 8 });
+  expect((await readLimits(database.journal))?.accountsShort).toBe(7);
+});
+
+test('who shows the limits knows what an account is sent: room is told for that, and instances may differ in it', async () => {
+  const limits: Limits = { ...NONE, flowShort: FEE_BOUND + FLOW, accountAmount: FLOW };
+  await writeLimits(database.journal, limits);
+  expect(await standing('flow_short'), 'an account of 1 FLOW and its cost do not fit').toMatchObject({ used: 0n, roomInS: null });
+  await writeLimits(database.journal, { ...limits, flowShort: FEE_BOUND + FLOW + ACCOUNT });
+  expect(await standing('flow_short')).toMatchObject({ used: 0n, roomInS: 0 });
+  expect(differingLimits(limits, { ...limits, accountAmount: AMOUNT })).toEqual([]);
+});
+
 describe('what counts against the limits of all', () => {
+  test('a limit of FLOW is used to its last 10^-8: what fits exactly is let in, what is that much over is not', async () => {
+    const spent = 2n * (AMOUNT + ACCOUNT) + FEE;
+    const next = 3n * (AMOUNT + ACCOUNT) + FEE_BOUND;
+    await limit({ flowShort: spent + next - 1n });
+    await seal(await create(ann, 2));
+    expect(isLimitReached(await refusal(create(ann, 3)))).toBe(true);
+    await limit({ flowShort: spent + next });
+    await create(bob, 3);
+    expect(await standing('flow_short')).toMatchObject({ most: spent + next, used: spent + next });
+  });
+
+  test('what failed without ever being executed costs nothing; where only the fee is not known it counts in full', async () => {
+    await limit({ flowShort: 100n * FLOW });
+    for (const [kind, used] of [['sequence', 0n], ['data', 0n], ['funds', FEE_BOUND]] as const) {
+      const { transaction } = await create(ann, 1);
+      await recordFailedCreation(database.journal, { instanceId: ann, transaction, sealedHeight: 120, error: new AppError(kind, 'x'), fee: null, batchMax: null, blamed: null });
+      expect(await standing('flow_short'), kind).toMatchObject({ used });
+    }
+  });
+
+  test('an account that cost more than is reserved for it counts with what it did cost', async () => {
+    await limit({ flowShort: 100n * FLOW });
+    const made = await create(ann, 2);
+    await recordSealedCreation(database.journal, {
+      instanceId: ann, transaction: made.transaction, sealedHeight: 110, fee: FEE, executionEffort: 1, withdrawn: 2n * (AMOUNT + 5n * ACCOUNT) + FEE,
+      created: made.keys.map((publicKey) => ({ publicKey, address: `0x${hex(8)}` })),
+    });
+    expect(await standing('flow_short')).toMatchObject({ used: 2n * (AMOUNT + 5n * ACCOUNT) + FEE });
+  });
+
+  test('where a member\'s amount is not known, an account\'s cost is not made up', async () => {
+    const made = await create(ann, 2);
+    await database.asOwner('update wallet_sync.member set amount = null where account_id = (select min(account_id) from wallet_sync.member)');
+    await recordSealedCreation(database.journal, {
+      instanceId: ann, transaction: made.transaction, sealedHeight: 110, fee: FEE, executionEffort: 1, withdrawn: 2n * (AMOUNT + ACCOUNT) + FEE,
+      created: made.keys.map((publicKey) => ({ publicKey, address: `0x${hex(8)}` })),
+    });
+    expect(await database.asOwner("select account_cost::text from wallet_sync.transaction where kind = 'create'")).toEqual([{ account_cost: null }]);
+  });
+
   test('an unsealed creation counts with its amounts, its accounts and the highest fee; sealed, with what it did cost; failed, with its fee and no account', async () => {
     await limit({ flowShort: 100n * FLOW, accountsShort: 100 });
     const first = await create(ann, 3);
@@ -264,6 +322,23 @@ describe('the floor of funders', () => {
     await database.asOwner("update wallet_sync.transaction set settled_at = settled_at - interval '1 minute'");
     await balance(12n * FLOW, 1_000);
     await create(ann, 10);
+  });
+
+  test('a balance that is saved while something settles does not lose what that cost', async () => {
+    await limit({ funderFloor: 10n * FLOW });
+    await balance(20n * FLOW);
+    const { transaction } = await create(ann, 1);
+    let saved: Promise<void> | undefined;
+    await database.journal.transaction(async (db) => {
+      await db.query("update wallet_sync.transaction set state = 'given_up', settled_at = clock_timestamp() where id = $1", [transaction.id]);
+      // As at the commit: the row of the balance is locked from here on.
+      await db.query('set constraints all immediate');
+      saved = balance(20n * FLOW);
+      const waits = async () => (await database.asOwner("select from pg_stat_activity where wait_event_type = 'Lock' and query like '%save_balance%'")).length > 0;
+      await until(30_000, waits);
+    });
+    await saved;
+    expect(await database.asOwner('select spent::text from wallet_sync.funder_balance')).toEqual([{ spent: (AMOUNT + ACCOUNT + FEE_BOUND).toString() }]);
   });
 });
 
