@@ -24,6 +24,7 @@ export interface OpenedKey {
 
 const RESTORE = 'restore the row of wallet_sync.account from a backup: it was changed after it was written';
 const RESTORE_WALLET = 'restore the row of public.wallet from a backup: the journal does not know this wallet';
+const RESTORE_KEPT = 'restore the row of wallet_sync.adopted from a backup: it was changed after it was written';
 const COMPARE = 'compare the row of public.wallet with wallet_sync.account, which keeps address and keys as they were made, and mend it by hand';
 
 /** Opens a stored key and its copy and compares both with the public key. Never throws: what does not open is a fault. */
@@ -31,7 +32,7 @@ export function compareKey(key: StoredKey, vault: KeyOpener): OpenedKey {
   const own = open(key, vault);
   const copy = compareCopy(key, own, vault);
   if (key.isCopyOnly) return { isSound: false, faults: copy };
-  const restore = key.accountId === null ? RESTORE_WALLET : RESTORE;
+  const restore = key.isKept === true ? RESTORE_KEPT : key.accountId === null ? RESTORE_WALLET : RESTORE;
   if (own.kind === 'broken') return { isSound: false, faults: [{ fault: 'not-opening', reason: own.reason, mend: own.mend ?? mendByCopy(key, vault) ?? restore }, ...copy] };
   if (own.kind === 'other') return { isSound: false, faults: [{ fault: 'other-public-key', reason: 'its public key does not belong to its private key', mend: restore }, ...copy] };
   return { isSound: true, faults: copy };
@@ -71,10 +72,10 @@ function mendByCopy(key: StoredKey, vault: KeyOpener): string | null {
   return "the copy in public.wallet opens: put its flow_private_key into the account's private_key";
 }
 
-/** Where the chain can be asked about a key: the question, or what is wrong already. Null: it has no address yet. */
+/** Where the chain can be asked about a key: the question, or what is wrong already. Null: it has no address yet, or an adoption has kept it, which says nothing of the chain. */
 export function questionOf(key: StoredKey, network: NetworkName): { readonly address: string; readonly publicKey: string } | KeyFault | null {
   const { address, publicKey } = key;
-  if (key.isCopyOnly || publicKey === null || !/^[0-9a-f]{128}$/.test(publicKey)) return null;
+  if (key.isCopyOnly || key.isKept === true || publicKey === null || !/^[0-9a-f]{128}$/.test(publicKey)) return null;
   if (address === null) return key.accountId === null ? { fault: 'not-on-chain', reason: 'a key without an address', mend: COMPARE } : null;
   if (!/^0x[0-9a-f]{16}$/.test(address)) return { fault: 'not-on-chain', reason: 'its address is not 0x and 16 lower-case hex digits', mend: COMPARE };
   if (!isAddressOf(address, network)) return { fault: 'not-on-chain', reason: `its address is none of ${network}`, mend: 'compare NETWORK with the network on which it was made' };

@@ -40,6 +40,8 @@ export interface KeysReport {
   /** Keys stored, and those among them that opened and are their public keys'. */
   readonly keys: number;
   readonly sound: number;
+  /** Keys that adoptions have kept and that opened, beside these. */
+  readonly kept: number;
   /** Copies in public.wallet that were compared. */
   readonly copies: number;
   /** Keys found on their account, with full weight and not revoked; null: the chain was not asked. */
@@ -102,6 +104,7 @@ interface PageResult {
   readonly rows: number;
   readonly keys: number;
   readonly sound: number;
+  readonly kept: number;
   readonly copies: number;
   readonly onChain: number;
   readonly faulty: readonly FaultyKey[];
@@ -109,15 +112,18 @@ interface PageResult {
 
 const named = ({ accountId, authId, address }: StoredKey, fault: KeyFault): FaultyKey => ({ accountId, authId, address, ...fault });
 
-async function comparePage(keys: readonly StoredKey[], vault: KeyOpener, signal: AbortSignal): Promise<Pick<PageResult, 'keys' | 'sound' | 'copies' | 'faulty'>> {
-  const count = { keys: 0, sound: 0, copies: 0 };
+async function comparePage(keys: readonly StoredKey[], vault: KeyOpener, signal: AbortSignal): Promise<Pick<PageResult, 'keys' | 'sound' | 'kept' | 'copies' | 'faulty'>> {
+  const count = { keys: 0, sound: 0, kept: 0, copies: 0 };
   const faulty: FaultyKey[] = [];
   for (const [i, key] of keys.entries()) {
     if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await nextTurn();
     if (signal.aborted) break;
     const { isSound, faults } = compareKey(key, vault);
-    if (!key.isCopyOnly) count.keys += 1;
-    if (isSound) count.sound += 1;
+    if (key.isKept === true) count.kept += isSound ? 1 : 0;
+    else {
+      if (!key.isCopyOnly) count.keys += 1;
+      if (isSound) count.sound += 1;
+    }
     if (key.copy?.privateKey != null) count.copies += 1;
     for (const fault of faults) faulty.push(named(key, fault));
   }
@@ -149,10 +155,10 @@ async function askChain(keys: readonly StoredKey[], chain: VerifyChain, { size, 
 function createTally(asksChain: boolean): { add(result: PageResult): void; report(isWhole: boolean): KeysReport } {
   const faults = Object.fromEntries(KEY_FAULTS.map((kind) => [kind, 0])) as Record<KeyFaultKind, number>;
   const listed: FaultyKey[] = [];
-  const sums = { keys: 0, sound: 0, copies: 0, onChain: 0 };
+  const sums = { keys: 0, sound: 0, kept: 0, copies: 0, onChain: 0 };
   return {
     add(result) {
-      for (const name of ['keys', 'sound', 'copies', 'onChain'] as const) sums[name] += result[name];
+      for (const name of ['keys', 'sound', 'kept', 'copies', 'onChain'] as const) sums[name] += result[name];
       for (const each of result.faulty) {
         faults[each.fault] += 1;
         if (listed.length < LISTED) listed.push(each);

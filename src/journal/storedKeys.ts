@@ -20,6 +20,8 @@ export interface StoredKey extends KeyCopy {
   readonly copy: KeyCopy | null;
   /** The key itself came with another page: only the copy is new here. */
   readonly isCopyOnly: boolean;
+  /** An adoption has kept it (wallet_sync.adopted): it may be the only copy, and of an account that never was. */
+  readonly isKept?: boolean;
 }
 
 /** One step through a table: how many of its rows were read, and the keys among them. */
@@ -39,7 +41,8 @@ export async function countStoredKeys(db: Db, { authId }: KeyFilter): Promise<nu
   const { rows } = await queryOne(
     db,
     z.object({ rows: z.number() }),
-    `select (select count(*) from wallet_sync.account${one}) + (select count(*) from public.wallet${one}) as rows`,
+    `select (select count(*) from wallet_sync.account${one}) + (select count(*) from public.wallet${one})
+       + (select count(*) from wallet_sync.adopted where sealed_key is not null${authId === undefined ? '' : ' and auth_id = $1'}) as rows`,
     authId === undefined ? [] : [authId],
   );
   return rows;
@@ -47,12 +50,13 @@ export async function countStoredKeys(db: Db, { authId }: KeyFilter): Promise<nu
 
 /**
  * Every stored key, page by page: first the journal's in every state, each with the copy that its user's row has, then what public.wallet
- * has besides: rows of deleted users, and wallets that the journal does not know. A page is one statement, so a key and its copy are of
+ * has besides: rows of deleted users, and wallets that the journal does not know; then what adoptions have kept. A page is one statement, so a key and its copy are of
  * one moment. `pageSize` is read for each page.
  */
 export async function* storedKeys(db: Db, filter: KeyFilter, pageSize: () => number): AsyncGenerator<KeyPage> {
   yield* journalKeys(db, filter, pageSize);
   yield* otherCopies(db, filter, pageSize);
+  yield* keptKeys(db, filter, pageSize);
 }
 
 const text = z.string().nullable();
@@ -132,6 +136,28 @@ async function* otherCopies(db: Db, { authId }: KeyFilter, pageSize: () => numbe
     yield { rows: first.rows, keys: rows.filter((row) => row.found === true).map(toKey) };
     after = first.last;
     if (after === null || first.rows < limit) return;
+  }
+}
+
+const keptRow = z.object({ id: z.number(), auth_id: text, old_address: text, sealed_key: text, public_key: text });
+
+async function* keptKeys(db: Db, { authId }: KeyFilter, pageSize: () => number): AsyncGenerator<KeyPage> {
+  let after = 0;
+  for (;;) {
+    const limit = pageSize();
+    const rows = await queryRows(
+      db,
+      keptRow,
+      `select id, auth_id, old_address, sealed_key, public_key from wallet_sync.adopted
+       where sealed_key is not null and id > $1 ${authId === undefined ? '' : 'and auth_id = $3'} order by id limit $2`,
+      [after, limit, ...(authId === undefined ? [] : [authId])],
+    );
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    const keys = rows.map((row) => ({ accountId: null, authId: row.auth_id, address: row.old_address, privateKey: row.sealed_key, publicKey: row.public_key, wholeFrom: null, copy: null, isCopyOnly: false, isKept: true }));
+    yield { rows: rows.length, keys };
+    if (rows.length < limit) return;
+    after = last.id;
   }
 }
 

@@ -51,6 +51,7 @@ describe('the chain', () => {
     ['is asked about address and public key', {}, { address: own.address, publicKey: pair.publicKey }],
     ['is not asked about an account without an address', { address: null }, null],
     ['is not asked twice about a copy', { isCopyOnly: true }, null],
+    ['is not asked about what an adoption has kept', { isKept: true }, null],
     ['has no account at what is no address', { address: 'nonsense' }, { fault: 'not-on-chain' }],
     ['has no account at an address of another network', { address: '0x0000000000000001' }, { fault: 'not-on-chain' }],
     ['has no account for a wallet without an address', { accountId: null, address: null }, { fault: 'not-on-chain' }],

@@ -74,6 +74,7 @@ const toJson = (report: KeysReport): unknown => ({
   whole: report.isWhole,
   keys: report.keys,
   opened: report.sound,
+  kept: report.kept,
   copies: report.copies,
   on_chain: report.onChain,
   faults: Object.fromEntries(KEY_FAULTS.map((kind) => [kind.replaceAll('-', '_'), report.faults[kind]])),
@@ -97,6 +98,7 @@ function toText(report: KeysReport): string {
   if (lines.length > 0) lines.push('');
   if (!report.isWhole) lines.push('Stopped before its end; so far:');
   lines.push(`${count(report.keys)} keys stored, ${count(report.sound)} opened and are their public keys'; ${count(report.copies)} copies in public.wallet compared.`);
+  if (report.kept > 0) lines.push(`${count(report.kept)} more that adoptions have kept opened and are their public keys'.`);
   lines.push(report.onChain === null ? 'The chain was not asked.' : `${count(report.onChain)} are on their account on chain; those without an address were not asked about.`);
   for (const kind of KEY_FAULTS) if (report.faults[kind] > 0) lines.push(`${count(report.faults[kind])} ${WORDS[kind]}.`);
   if (report.keys > 0 && report.sound === 0) lines.push('No key opened: the master key is another one than the keys were encrypted with, or the database is.');

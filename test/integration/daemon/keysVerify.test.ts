@@ -140,6 +140,19 @@ describe('where all is as it should be', () => {
   });
 });
 
+it('what an adoption has kept is opened too, and the chain is not asked about it', async () => {
+  const pair = generateKeyPair();
+  const sealed = vault.seal(pair.privateKey, pair.publicKey);
+  await sql("insert into wallet_sync.adopted (action, old_address, public_key, sealed_key) values ('kept-from-file', '0x0000000000000001', $1, $2)", [pair.publicKey, sealed]);
+  try {
+    expect(await look()).toMatchObject({ keys: USERS, sound: USERS, kept: 1, onChain: USERS, listed: [] });
+    await sql("update wallet_sync.adopted set sealed_key = left(sealed_key, -4) || 'AAA='");
+    expect((await look()).listed).toEqual([expect.objectContaining({ fault: 'not-opening', address: '0x0000000000000001', mend: expect.stringContaining('wallet_sync.adopted') as string })]);
+  } finally {
+    await sql('delete from wallet_sync.adopted');
+  }
+});
+
 it('two swapped ciphertexts are detected', async () => {
   const [one, two] = [wallets[0]!, wallets[1]!];
   const [a, b] = [await keyOf(one), await keyOf(two)];
