@@ -21,6 +21,8 @@ const PAUSE_MS = 200;
 
 /** A stored key that does not open, and so stays under its old master key. */
 export interface Unopened {
+  /** Where it stands. */
+  readonly table: 'wallet_sync.account' | 'public.wallet' | 'wallet_sync.adopted';
   /** The account; null where only a row of public.wallet has it, or what an adoption has kept. */
   readonly accountId: number | null;
   /** The user of that row; null where he is gone. */
@@ -170,7 +172,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
       if (publicKey === null) throw new AppError('data', 'it has no public key');
       return opener.open(sealed, publicKey);
     } catch (thrown) {
-      unopened.set(`${whose.accountId} ${whose.authId} ${sealed}`, { ...whose, reason: toAppError(thrown).message });
+      unopened.set(`${whose.table} ${whose.accountId} ${whose.authId} ${sealed}`, { ...whose, reason: toAppError(thrown).message });
       return null;
     }
   };
@@ -179,7 +181,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
   const moveAccounts = async (db: Db, page: { afterId: number; limit: number; unassigned: boolean }): Promise<{ lastId: number | null; batch: Moved }> => {
     const locked = await lockAccounts(db, { prefixes, ...page });
     const keys = locked.flatMap(({ accountId, publicKey, sealed }): Rewrapped[] => {
-      const privateKey = open(sealed, publicKey, { accountId, authId: null });
+      const privateKey = open(sealed, publicKey, { table: 'wallet_sync.account', accountId, authId: null });
       return privateKey === null ? [] : [{ accountId, old: sealed, sealed: vault.seal(privateKey, publicKey, to) }];
     });
     const batch = keys.length === 0 ? NONE : { ...NONE, ...(await rewrapAccounts(db, keys)) };
@@ -191,7 +193,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
   const moveKeptPage = async (db: Db, page: { afterId: number; limit: number }): Promise<{ lastId: number | null; batch: Moved }> => {
     const locked = await lockKept(db, { prefixes, ...page });
     const keys = locked.flatMap(({ id, authId, publicKey, sealed }) => {
-      const privateKey = open(sealed, publicKey, { accountId: null, authId });
+      const privateKey = open(sealed, publicKey, { table: 'wallet_sync.adopted', accountId: null, authId });
       return privateKey === null ? [] : [{ id, old: sealed, sealed: vault.seal(privateKey, publicKey, to) }];
     });
     const batch = { ...NONE, kept: keys.length === 0 ? 0 : await rewrapKept(db, keys) };
@@ -222,7 +224,7 @@ function createRun({ journal, vault, signal, by, onProgress }: RotateOptions, { 
 
   /** What a wallet row's key becomes: its account's where that is the same key and has been moved, otherwise a ciphertext of its own. */
   const sealWallet = (wallet: SealedWallet, account: { accountId: number; sealed: string } | undefined): RewrappedWallet | null => {
-    const privateKey = open(wallet.sealed, wallet.publicKey, { accountId: null, authId: wallet.authId });
+    const privateKey = open(wallet.sealed, wallet.publicKey, { table: 'public.wallet', accountId: null, authId: wallet.authId });
     if (privateKey === null || wallet.publicKey === null) return null;
     const common = { at: wallet.at, old: wallet.sealed };
     if (account?.sealed.startsWith(sealedPrefix(to)) === true && vault.recognizes(account.sealed, wallet.publicKey) && opener.open(account.sealed, wallet.publicKey) === privateKey) return { ...common, accountId: null, sealed: account.sealed };

@@ -37,7 +37,7 @@ export async function runKeysRotate(options: { json: boolean }): Promise<void> {
     progress.stop();
     if (!rotated.ended) process.exitCode = 1;
     const { from, to, accounts, wallets, kept, ended, unopened } = rotated;
-    const json = { from, to, accounts, wallets, kept, ended, does_not_open: unopened.slice(0, LISTED).map((each) => ({ account: each.accountId, user: each.authId, reason: each.reason })), does_not_open_count: unopened.length };
+    const json = { from, to, accounts, wallets, kept, ended, does_not_open: unopened.slice(0, LISTED).map((each) => ({ table: each.table, account: each.accountId, user: each.authId, reason: each.reason })), does_not_open_count: unopened.length };
     print(options.json, json, rotatedToText(rotated));
   } finally {
     progress.stop();
@@ -57,7 +57,7 @@ function rotatedToText({ from, to, accounts, wallets, kept, ended, unopened }: R
   ].join('\n');
 }
 
-const nameOf = ({ accountId, authId }: Unopened): string => (accountId === null ? `public.wallet, ${authId === null ? 'a row without user' : `user ${authId}`}` : `account ${accountId}`);
+const nameOf = ({ table, accountId, authId }: Unopened): string => (accountId === null ? `${table}, ${authId === null ? 'a row without user' : `user ${authId}`}` : `account ${accountId}`);
 
 /** `wallet-sync keys rotate --status`: the master keys, and how many keys are under each. */
 export async function runKeysStatus(options: { json: boolean }): Promise<void> {

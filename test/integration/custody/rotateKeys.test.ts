@@ -160,8 +160,8 @@ describe('a rotation', () => {
     const rotated = await rotate();
     expect(rotated).toMatchObject({ ended: false, accounts: 214, wallets: 210 });
     expect(rotated.unopened).toEqual([
-      { accountId: broken!.id, authId: null, reason: expect.stringMatching(/does not open/) as string },
-      { accountId: null, authId: null, reason: expect.stringMatching(/no public key/) as string },
+      { table: 'wallet_sync.account', accountId: broken!.id, authId: null, reason: expect.stringMatching(/does not open/) as string },
+      { table: 'public.wallet', accountId: null, authId: null, reason: expect.stringMatching(/no public key/) as string },
     ]);
     expect(await database.asOwner('select private_key from wallet_sync.account where id = $1', [broken!.id])).toEqual([{ private_key: changed }]);
     expect(await states()).toEqual({ [oldVault.keyId]: 'retiring', [newVault.keyId]: 'current' });
