@@ -119,6 +119,7 @@ describe('a wallet of before', () => {
     await holder.query('begin');
     await holder.query('select from public.wallet where auth_id = $1 for update', [held!.authId]);
     expect([...(await adoptWallets(database.journal, [held!, other!])).keys()]).toEqual([other!.authId]);
+    await holder.query('rollback');
   }, 20_000);
 
   test.each(['flow_address = null', "flow_private_key = 'garbage'", 'flow_public_key = null'])('is not, where its row has changed since it was checked: %s', async (change) => {
