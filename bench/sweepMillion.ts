@@ -159,7 +159,7 @@ async function startChain(folder: string, options: Options, onChecked: (address:
   const committed = JSON.parse(await readFile(packagePath('flow', 'flow.json'), 'utf8')) as CommittedFlowJson;
   const flowJson = await writeFiles(join(folder, 'flow'), committed, [funder], 1);
   const node = await startSimulatedNode({
-    checkWallets: loadCadence(loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} })).script('checkWallets'),
+    checkWallets: loadCadence(await loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} })).script('checkWallets'),
     funders: [{ address: funder.address, publicKey: funder.publicKey, balance: FUNDER_FLOW }],
     scriptLimit: options.scriptLimit,
     lowered: { to: options.lowered, afterChecked: Math.floor(options.users / 2) },

@@ -32,6 +32,7 @@ export interface Status {
   readonly delivered_by: Readonly<Record<string, number>>;
   readonly slots_out: readonly { readonly slot: string; readonly reason: string }[];
   readonly instances: readonly LivingInstance[];
+  readonly limits?: readonly { readonly limit: string; readonly most: string | number | null; readonly used: string | number; readonly window_s: number; readonly reached: boolean; readonly room_in_s: number | null }[];
 }
 
 export interface Service {

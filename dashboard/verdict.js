@@ -19,7 +19,7 @@ const FEW_DAYS = 4;
  * @returns {Verdict}
  */
 export function judge(status, funders) {
-  const troubles = [...waitingTroubles(status), ...nodeTroubles(status), ...slotTroubles(status), ...funderTroubles(funders), ...walletTroubles(status)];
+  const troubles = [...waitingTroubles(status), ...nodeTroubles(status), ...limitTroubles(status), ...slotTroubles(status), ...funderTroubles(funders), ...walletTroubles(status)];
   troubles.sort((a, b) => rank(a) - rank(b));
   const bad = troubles.find((trouble) => trouble.level === 'bad');
   if (status.paused) return { level: 'paused', headline: `Paused: nothing is made, given or sent${status.waiting === 0 ? '' : `, and ${waiters(status.waiting)}`}`, troubles };
@@ -71,6 +71,15 @@ function nodeTroubles(status) {
   const age = status.oldest_transaction_s ?? 0;
   if (age > LONG_TRANSACTION_S) troubles.push({ level: 'warn', text: `A transaction is unsealed for ${duration(age)}`, mend: 'It is broadcast again by itself, and its users are served by another. If many are: look at the network\'s status page.' });
   return troubles;
+}
+
+/** @param {Status} status @returns {Trouble[]} */
+function limitTroubles({ limits = [] }) {
+  return limits.filter(({ reached, most }) => reached && most !== null).map(({ limit, most, window_s: window, room_in_s: seconds }) => ({
+    level: 'warn',
+    text: `The spending limit of ${limit === 'accounts_short' ? plural(Number(most), 'account') : `${flow(String(most))} FLOW`} in ${duration(window)} is reached`,
+    mend: `Nothing to do: sign-ups go on, and the work ${seconds === null ? 'when what is under way has settled' : `in ${duration(seconds)}`}.`,
+  }));
 }
 
 /** @param {Status} status @returns {Trouble[]} */

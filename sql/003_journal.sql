@@ -86,6 +86,16 @@ begin
 end
 $$;
 
+-- The master keys that private keys are encrypted under, by the id that each ciphertext names. current: seals. next: a rotation moves keys
+-- to it, and it becomes current. retiring: opens what a rotation has not moved yet; no account under it is given. retired: opens nothing that is
+-- stored. Here because the functions of 006 read it; what guards it is in 018.
+create table if not exists wallet_sync.master_key (
+  id text primary key check (id ~ '^[0-9a-f]{8}$'),
+  state text not null check (state in ('next', 'current', 'retiring', 'retired')),
+  registered_at timestamptz not null default clock_timestamp(),
+  since timestamptz not null default clock_timestamp()
+);
+
 -- The order in which accounts were given: the cursor that the configuration files follow.
 create sequence if not exists wallet_sync.assignment;
 

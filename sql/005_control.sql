@@ -82,6 +82,6 @@ grant select, update (provision, assign, low_water, policy_set_at) on wallet_syn
 grant select, update, delete on wallet_sync.resync_request to wallet_sync_service;
 revoke all on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer) from public;
 grant execute on function wallet_sync.resync(), wallet_sync.resync(uuid), wallet_sync.set_paused(boolean), wallet_sync.record_control(text, uuid, integer)
-  to wallet_sync_service, service_role;
+  to wallet_sync_service;
 
 insert into wallet_sync.migration (name) values ('005_control.sql') on conflict do nothing;

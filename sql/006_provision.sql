@@ -30,6 +30,9 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqsc
 declare
   wallet record;
   free record;
+  -- What keys begin with that are under an old master key: their accounts are not given. Such are free only while a rotation goes on, or
+  -- where the owner has retired a master key that is lost.
+  passed_over text[] := array(select 'v1:' || k.id || ':' from wallet_sync.master_key k where k.state in ('retiring', 'retired'));
 begin
   if only_user is not null then
     select w.id, w.created_at into wallet from public.wallet w
@@ -42,7 +45,7 @@ begin
       return;
     end if;
     select a.id, a.address, a.private_key, a.public_key, a.free_at into free from wallet_sync.account a
-    where a.state = 'free' order by a.id limit 1 for update skip locked;
+    where a.state = 'free' and left(a.private_key, 12) <> all (passed_over) order by a.id limit 1 for update skip locked;
     if not found then
       return;
     end if;
@@ -67,7 +70,7 @@ begin
     order by w.id limit max_users for update of w skip locked
   ), free as (
     select a.id, a.address, a.private_key, a.public_key, a.free_at from wallet_sync.account a
-    where a.state = 'free' order by a.id limit (select count(*) from waiting) for update skip locked
+    where a.state = 'free' and left(a.private_key, 12) <> all (passed_over) order by a.id limit (select count(*) from waiting) for update skip locked
   ), pair as (
     select w.id as wallet_id, w.auth_id, w.created_at, f.*
     from (select *, row_number() over (order by id) as place from waiting) w
@@ -121,7 +124,8 @@ $$;
 
 -- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full. It is counted under the lock that
 -- all instances share, so of those who wait only 5,000 are counted (200,000 took 0.7 s): more than every slot can serve at once.
--- quiet_ms: since the last account was given; null where none ever was.
+-- quiet_ms: since the last account was given; null where none ever was. An account under an old master key is not free: it cannot be
+-- given, and nobody must wait for the operator who breaks a rotation off, nor for a master key that is lost. (There are none but then: see 018.)
 create or replace function wallet_sync.demand(pool_size integer, instance_lease interval)
 returns table (waiting bigint, free bigint, being_made bigint, demand bigint, quiet_ms double precision)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -129,7 +133,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     (select extract(epoch from clock_timestamp() - max(a.assigned_at)) * 1000 from wallet_sync.account a)::double precision
   from (
     select (select count(*) from (select from wallet_sync.waiting limit 5000) counted) w,
-      (select count(*) from wallet_sync.account a where a.state = 'free') f,
+      (select count(*) from wallet_sync.account a where a.state = 'free')
+        - (select count(*) from wallet_sync.master_key k join wallet_sync.account a on a.state = 'free' and left(a.private_key, 12) = 'v1:' || k.id || ':' where k.state in ('retiring', 'retired')) f,
       wallet_sync.being_made(instance_lease) b) counts
 $$;
 
@@ -149,6 +154,8 @@ $$;
 create or replace function wallet_sync.restore_wallet(user_id uuid) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
 begin
+  -- What is copied is the key as it stands: a rotation under way must not change it in between.
+  perform from wallet_sync.account a where a.auth_id = user_id for share;
   update public.wallet w set flow_address = a.address, flow_private_key = a.private_key, flow_public_key = a.public_key
   from wallet_sync.account a
   where w.auth_id = user_id and a.auth_id = user_id

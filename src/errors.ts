@@ -41,6 +41,14 @@ export interface AppErrorDetails {
   readonly chainCode?: number;
 }
 
+/**
+ * A text of anybody's (a contract's panic, a peer's refusal) as it may be shown and stored: Postgres takes neither NUL nor half a surrogate pair, and a record of
+ * an error that it refuses would never be written; a terminal obeys control characters.
+ */
+export function showable(text: string): string {
+  return text.replace(/(?![\n\t])\p{Cc}|\p{Cs}/gu, '\ufffd');
+}
+
 /** The one error that crosses module borders: what is wrong, where, and what mends it. */
 export class AppError extends Error {
   override readonly name = 'AppError';
@@ -52,10 +60,10 @@ export class AppError extends Error {
   readonly isTimeout: boolean;
 
   constructor(kind: ErrorKind, message: string, details: AppErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(showable(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.kind = kind;
-    this.where = details.where;
-    this.mend = details.mend;
+    this.where = details.where === undefined ? undefined : showable(details.where);
+    this.mend = details.mend === undefined ? undefined : showable(details.mend);
     this.retryAfterMs = details.retryAfterMs;
     this.chainCode = details.chainCode;
     this.isTimeout = details.isTimeout ?? false;

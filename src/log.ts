@@ -26,6 +26,7 @@ export const SECRET_KEYS = [
   'databaseUrl',
   // Settings go by the names of their variables.
   'WALLET_ENCRYPTION_KEY',
+  'WALLET_ENCRYPTION_KEY_NEXT',
   'SUPABASE_SERVICE_ROLE_KEY',
   'DATABASE_URL',
   'MIGRATE_DATABASE_URL',

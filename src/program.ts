@@ -1,5 +1,7 @@
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { toAppError } from './errors.js';
+import { addKeysCommands } from './commands/keys/commands.js';
+import { addLedgerCommands } from './commands/ledger/commands.js';
 
 /** The program: its commands, their arguments and options. Nothing of a command's own code is loaded before it is called. */
 export function createProgram(): Command {
@@ -11,7 +13,12 @@ export function createProgram(): Command {
     // The list of commands fits a screen without it.
     .helpCommand(false)
     // That an option is off unless it is given goes without saying.
-    .configureHelp({ showGlobalOptions: true, optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)) });
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription: (option) => (option.defaultValue === false ? option.description : new Help().optionDescription(option)),
+      // The list of commands fits a terminal of 24 lines without the empty ones.
+      formatHelp: (command, help) => (command.parent === null ? new Help().formatHelp(command, help).replace(/\n\n(?=\S)/g, '\n') : new Help().formatHelp(command, help)),
+    });
 
   const isJson = (): boolean => program.opts<{ json: boolean }>().json;
 
@@ -84,6 +91,22 @@ by SIGINT or SIGTERM it ends in order, and the next sweep goes on from its last
 page. One instance sweeps at a time.`,
     )
     .action(async (options: { dryRun: boolean; user?: string }) => (await import('./commands/reconcile.js')).runReconcile({ dryRun: options.dryRun, user: options.user, json: isJson() }));
+  program
+    .command('adopt')
+    .description('take over the wallets of an older service: encrypt keys in the clear, re-wrap its own, compare with the chain')
+    .summary('take over the wallets of an older service')
+    .option('--dry-run', 'only look: what is there, by class, and what would be done', false)
+    .option('--missing <WHAT>', 'addresses that have no account on chain: leave, or provision (a new account; the old values are kept)', 'leave')
+    .option('--without-blobs', "go on where none of the older service's blobs opens", false)
+    .addHelpText(
+      'after',
+      `
+Stop the older service first. Its passphrase is ADOPT_ENCRYPTION_KEY, or where
+that is not set the text of WALLET_ENCRYPTION_KEY. A row is changed only where
+its old texts still stand, with its history, a page in one transaction: it may
+be stopped anywhere, run again, and run beside daemons. See docs/adopt.md.`,
+    )
+    .action(async (options: { dryRun: boolean; missing: string; withoutBlobs: boolean }) => (await import('./commands/adopt.js')).runAdopt({ ...options, json: isJson() }));
   program
     .command('retry')
     .argument('[ID]', "an account's number or a user's id, as `wallet-sync status --failed` lists them")
@@ -159,12 +182,8 @@ Read page by page, so any number of entries may follow. With --json each is a
 line of its own.`,
     )
     .action(async (options: { user?: string; since?: string; kind?: string; limit?: string }) => (await import('./commands/audit.js')).runAudit({ ...options, json: isJson() }));
-  program
-    .command('keys')
-    .description('the master key')
-    .command('generate')
-    .description('print a new master key for WALLET_ENCRYPTION_KEY')
-    .action(async () => (await import('./commands/keys.js')).runKeysGenerate({ json: isJson() }));
+  addKeysCommands(program, isJson);
+  addLedgerCommands(program, isJson);
   program
     .command('demo')
     .description('everything on this machine: real Postgres, real Flow emulator, sign-ups (from a source checkout)')

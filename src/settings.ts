@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { AppError } from './errors.js';
+import { AppError, toAppError } from './errors.js';
 import { isLoopback } from './loopback.js';
+import { parseMasterKeySource } from './masterKey/source.js';
+import { PEER_SETTINGS, transportFaults } from './transport.js';
 
 const PLACEHOLDER_HINT = 'see .env.example';
 
@@ -21,6 +23,22 @@ const flow = (fallback: string) =>
       const [whole = '0', fraction = ''] = text.split('.');
       return BigInt(whole) * 100_000_000n + BigInt(fraction.padEnd(8, '0'));
     });
+
+const OFF = 'off';
+/** FLOW as above, or null for off. */
+const flowLimit = (fallback: string) =>
+  z
+    .string()
+    .regex(/^(off|\d{1,10}(\.\d{1,8})?)$/, 'must be an amount of FLOW with at most 8 decimal places, like 100, or off')
+    .default(fallback)
+    .transform((text) => (text === OFF ? null : flow('0').parse(text)));
+/** A whole number, or null for off. */
+const countLimit = (fallback: string, min: number) =>
+  z
+    .string()
+    .default(fallback)
+    .refine((text) => text === OFF || (/^\d{1,9}$/.test(text) && Number(text) >= min), `must be a whole number from ${min} to 999999999, or off`)
+    .transform((text) => (text === OFF ? null : Number(text)));
 
 /** A user and a password in a URL end up in what others print of it. */
 const withoutUser = (text: string): boolean => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === '');
@@ -44,12 +62,21 @@ const webhookSecret = z
   .optional();
 
 const masterKey = z.string('is missing').transform((text, context) => {
-  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
-  const bytes = Buffer.from(text, 'base64');
-  if (/^[A-Za-z0-9+/]{43}=?$/.test(text) && bytes.length === 32) return bytes;
-  context.addIssue({ code: 'custom', message: 'must be 32 bytes in hex (64 digits) or base64; make one with `wallet-sync keys generate`' });
-  return z.NEVER;
+  try {
+    return parseMasterKeySource(text);
+  } catch (thrown) {
+    context.addIssue({ code: 'custom', message: toAppError(thrown).message });
+    return z.NEVER;
+  }
 });
+
+/** Names in a list, separated by commas; blanks count for nothing. */
+const nameList = (isName: RegExp, message: string) =>
+  z
+    .string()
+    .optional()
+    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
+    .refine((names) => names?.length !== 0 && names?.every((name) => isName.test(name)) !== false, message);
 
 /** Every setting, by the name of its environment variable. Units are in design words: seconds, calls per second, FLOW. */
 const settingsSchema = z.object({
@@ -64,12 +91,11 @@ const settingsSchema = z.object({
   }),
   FLOW_ACCESS_NODE: url(['http:', 'https:'], 'https://rest-testnet.onflow.org').refine(withoutUser, 'must hold no user and no password').optional(),
   FLOW_JSON: z.string().min(1).default('flow/flow.json'),
-  FUNDING_ACCOUNTS: z
-    .string()
-    .optional()
-    .transform((text) => text?.split(',').map((name) => name.trim()).filter((name) => name !== ''))
-    .refine((names) => names?.length !== 0, 'must be names of accounts in flow.json, separated by commas'),
+  FUNDING_ACCOUNTS: nameList(/./, 'must be names of accounts in flow.json, separated by commas'),
   WALLET_ENCRYPTION_KEY: masterKey,
+  WALLET_ENCRYPTION_KEY_NEXT: masterKey.optional(),
+  INSECURE_TRANSPORT: nameList(/^[\w.:-]+$/, 'must be names of hosts, separated by commas, as they stand in the URLs'),
+  ADOPT_ENCRYPTION_KEY: z.string().optional(),
   PROVISION: z.enum(['all', 'confirmed', 'non-anonymous'], 'must be all, confirmed or non-anonymous').default('all'),
   ASSIGN: z.enum(['daemon', 'trigger'], 'must be daemon or trigger').default('daemon'),
   CYCLE_RETENTION: whole('a whole number of days', 90, 1, 36_500),
@@ -86,6 +112,14 @@ const settingsSchema = z.object({
   RATE_LIMIT_SCOPE: z.enum(['instance', 'shared'], 'must be instance or shared').default('instance'),
   FLOW_FUNDING_THRESHOLD: flow('0.075'),
   FLOW_FUNDING_AMOUNT: flow('0.1'),
+  LIMIT_SHORT_WINDOW: seconds(3_600, 1, 31_536_000),
+  LIMIT_LONG_WINDOW: seconds(86_400, 1, 31_536_000),
+  LIMIT_FLOW_SHORT: flowLimit('2000'),
+  LIMIT_FLOW_LONG: flowLimit('10000'),
+  LIMIT_ACCOUNTS_SHORT: countLimit('10000', 1),
+  LIMIT_WALLET_FUNDINGS_LONG: countLimit('5', 0),
+  LIMIT_WALLET_FUNDINGS_EVER: countLimit('100', 0),
+  FUNDER_FLOOR: flow('0'),
   TRANSACTION_EXPIRY: whole('a whole number of blocks', 600, 10, 600),
   REALTIME: onOff('on'),
   CONFIG_EXPORT: onOff('on'),
@@ -99,6 +133,10 @@ const settingsSchema = z.object({
   WEBHOOK_SECRET: webhookSecret,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace').default('info'),
 });
+
+/** What bounds what is spent. On mainnet each but the windows must be set, `off` included. */
+export const LIMIT_SETTINGS = ['LIMIT_SHORT_WINDOW', 'LIMIT_LONG_WINDOW', 'LIMIT_FLOW_SHORT', 'LIMIT_FLOW_LONG', 'LIMIT_ACCOUNTS_SHORT', 'LIMIT_WALLET_FUNDINGS_LONG', 'LIMIT_WALLET_FUNDINGS_EVER', 'FUNDER_FLOOR'] as const;
+const REQUIRED_ON_MAINNET = LIMIT_SETTINGS.filter((name) => !name.endsWith('_WINDOW'));
 
 /** Every setting's name, in the order of .env.example. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
@@ -115,19 +153,33 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * repeats a value. A variable that is empty or blank counts as missing.
  */
 export function readSettings(environment: Environment): Settings {
-  const settings = parseSettings(settingsSchema, environment, [...tokenFault(environment), ...webhookFault(environment)]);
-  return Object.freeze({ ...settings, pkeyFiles: settings.PKEY_FILES === undefined ? settings.NETWORK !== 'mainnet' : settings.PKEY_FILES === 'on' });
+  const settings = parseSettings(settingsSchema, environment, [...transportFaults(environment, PEER_SETTINGS), ...tokenFault(environment), ...webhookFault(environment), ...limitFaults(environment)]);
+  return Object.freeze({ ...settings, pkeyFiles: writesKeyFiles(settings) });
 }
 
-/** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone. */
+/** Whether keys are written in plain text for the Flow CLI: on mainnet only where PKEY_FILES says so. */
+export function writesKeyFiles({ NETWORK, PKEY_FILES }: Pick<Settings, 'NETWORK' | 'PKEY_FILES'>): boolean {
+  return PKEY_FILES === undefined ? NETWORK !== 'mainnet' : PKEY_FILES === 'on';
+}
+
+/** Some settings by name, for a command that needs no others. Throws as {@link readSettings} does, about these alone; with all of {@link LIMIT_SETTINGS} among them, also where mainnet lacks one. */
 export function pickSettings<Name extends keyof z.output<typeof settingsSchema>>(environment: Environment, names: readonly Name[]): Pick<Settings, Name> {
   const picked = z.object(Object.fromEntries(names.map((name) => [name, settingsSchema.shape[name]])));
-  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment));
+  const needsLimits = (LIMIT_SETTINGS as readonly string[]).every((limit) => (names as readonly string[]).includes(limit));
+  return Object.freeze(parseSettings(picked as unknown as z.ZodType<Pick<Settings, Name>>, environment, [...transportFaults(environment, names), ...(needsLimits ? limitFaults(environment) : [])]));
 }
 
 /** The database's URL alone. */
 export function readDatabaseUrl(environment: Environment): string {
   return pickSettings(environment, ['DATABASE_URL']).DATABASE_URL;
+}
+
+/** The URL that migrations use, and the setting that names it: MIGRATE_DATABASE_URL, else DATABASE_URL. Throws as {@link readSettings} does, about that one. */
+export function readMigrationUrl(environment: Environment): { readonly url: string; readonly setting: string } {
+  const setting = dropEmpty(environment)['MIGRATE_DATABASE_URL'] === undefined ? 'DATABASE_URL' : 'MIGRATE_DATABASE_URL';
+  const schema = z.object({ [setting]: settingsSchema.shape.DATABASE_URL });
+  const { [setting]: url = '' } = parseSettings(schema, environment, transportFaults(environment, [setting]));
+  return { url, setting };
 }
 
 /** Who can be reached from elsewhere asks who is there. Beside the schema, which checks nothing across settings while one of them is wrong. */
@@ -143,6 +195,24 @@ function webhookFault(environment: Environment): string[] {
   if (url !== undefined && secret === undefined) return ['WEBHOOK_SECRET is missing: WEBHOOK_URL is set, and its receiver must be able to tell our messages from others'];
   if (url === undefined && secret !== undefined) return ['WEBHOOK_URL is missing: WEBHOOK_SECRET is set'];
   return [];
+}
+
+/** The least that one account can cost, beside what it is given: 0.001 FLOW and the highest fee. */
+const LEAST_ROOM = 41_100_000n;
+
+/** Nobody spends on mainnet without having said how much, and a limit that not even one account fits into stops all for ever. Beside the schema, as {@link tokenFault} is. */
+function limitFaults(environment: Environment): string[] {
+  const set = dropEmpty(environment);
+  const missing = set['NETWORK'] === 'mainnet' ? REQUIRED_ON_MAINNET.filter((name) => set[name] === undefined) : [];
+  const amount = settingsSchema.shape.FLOW_FUNDING_AMOUNT.safeParse(set['FLOW_FUNDING_AMOUNT']);
+  const narrow = (['LIMIT_FLOW_SHORT', 'LIMIT_FLOW_LONG'] as const).filter((name) => {
+    const limit = settingsSchema.shape[name].safeParse(set[name]);
+    return limit.success && amount.success && limit.data !== null && limit.data < amount.data + LEAST_ROOM;
+  });
+  return [
+    ...missing.map((name) => `${name} is missing: on mainnet each spending limit must be set (docs/limits.md)`),
+    ...narrow.map((name) => `${name} has no room for one account: it must be at least FLOW_FUNDING_AMOUNT + 0.411, or off`),
+  ];
 }
 
 function parseSettings<T>(schema: z.ZodType<T>, environment: Environment, more: readonly string[] = []): T {

@@ -1,9 +1,13 @@
-import { createHash } from 'node:crypto';
+import { fingerprint } from './fingerprint.js';
 import { formatAmount } from './flow/amount.js';
+import { describeMasterKeySource, isMasterKeySource } from './masterKey/source.js';
 import type { Settings } from './settings.js';
 
 /** Names of settings whose value is a secret. */
 const SECRET = /(^|_)KEY($|_)|SECRET|TOKEN|PASSWORD/;
+
+/** A passphrase that a person chose can be guessed, and a fingerprint would tell who guesses right. */
+const NEVER = 'ADOPT_ENCRYPTION_KEY';
 
 /**
  * The settings as they may be kept: a secret as its fingerprint, which tells whether it is still the same one; a URL without password,
@@ -12,18 +16,15 @@ const SECRET = /(^|_)KEY($|_)|SECRET|TOKEN|PASSWORD/;
 export function recordSettings(settings: Settings): Record<string, string | number | boolean | readonly string[]> {
   const recorded: Record<string, string | number | boolean | readonly string[]> = {};
   for (const [name, value] of Object.entries(settings)) {
-    if (name !== name.toUpperCase() || value === undefined) continue;
-    if (SECRET.test(name) || Buffer.isBuffer(value)) recorded[name] = fingerprint(name, value as string | Buffer);
+    if (name !== name.toUpperCase() || value === undefined || name === NEVER) continue;
+    if (value === null) recorded[name] = 'off';
+    else if (isMasterKeySource(value)) recorded[name] = describeMasterKeySource(value, name);
+    else if (SECRET.test(name)) recorded[name] = fingerprint(name, value as string);
     else if (typeof value === 'bigint') recorded[name] = formatAmount(value);
     else if (typeof value === 'string') recorded[name] = name === 'WEBHOOK_URL' ? new URL(value).origin : withoutPassword(value);
     else recorded[name] = value as number | boolean | readonly string[];
   }
   return recorded;
-}
-
-/** The first 32 bits of the SHA-256 of the value and what it is for: enough to tell two apart, nothing to find it by. */
-export function fingerprint(name: string, value: string | Buffer): string {
-  return createHash('sha256').update(`wallet-sync fingerprint of ${name}\n`).update(value).digest('hex').slice(0, 8);
 }
 
 function withoutPassword(text: string): string {

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { packagePath } from '../src/packagePath.js';
-import { SETTING_NAMES } from '../src/settings.js';
+import { readMigrationUrl, readSettings, SETTING_NAMES } from '../src/settings.js';
+import { insecureConnections, unusedAllowances } from '../src/transport.js';
 
 /** Variables that are read elsewhere than in the settings' schema, and those of the HTTP server's. */
 const OTHERS = ['NODE_ENV', 'FUNDER_KEY_FUNDER_1', 'MIGRATE_DATABASE_URL'];
@@ -34,7 +35,7 @@ describe('the image', () => {
 
   it('holds what package.json calls the package\'s files and nothing of development', () => {
     const copied = [...last.matchAll(/^COPY (?:--\S+ )?(?:\/app\/)?(\S+) /gm)].map(([, source]) => source!.replace(/\[(.)\]/, '$1'));
-    const wanted = manifest.files.filter((file) => !['deploy', 'docs', '.env.example'].includes(file));
+    const wanted = manifest.files.filter((file) => !['deploy', 'docs', '.env.example', 'SECURITY.md'].includes(file));
     for (const file of wanted) expect(copied).toContain(file);
     for (const source of copied) expect([...wanted, 'package.json', 'node_modules']).toContain(source);
     expect(text).toContain('npm prune --omit=dev');
@@ -65,6 +66,15 @@ describe('compose.yaml', () => {
       for (const volume of volumes.filter((each) => each.startsWith('.'))) expect(existsSync(join(base, volume.split(':')[0]!)), volume).toBe(true);
       if (build !== undefined) expect(existsSync(join(base, build.context, build.dockerfile)), build.dockerfile).toBe(true);
     }
+  });
+
+  it('connects as the settings allow it: what is without TLS is named', () => {
+    const { environment: daemon = {} } = compose.services['wallet-sync']!;
+    expect(readSettings(daemon).INSECURE_TRANSPORT).toEqual(['postgres', 'emulator']);
+    expect(insecureConnections(daemon).map(({ host }) => host)).toEqual(['postgres', 'emulator']);
+    const { environment: migrate = {} } = compose.services['migrate']!;
+    expect(readMigrationUrl(migrate).url).toBe(migrate['DATABASE_URL']);
+    expect(unusedAllowances(daemon).concat(unusedAllowances(migrate))).toEqual([]);
   });
 
   it('opens ports to this machine alone', () => {

@@ -34,7 +34,7 @@ it.each([
   ['operations.md', operations],
   ['failures.md', failures],
 ])('%s names commands, settings, files and sections that there are', (_, text) => {
-  const cli = read('src', 'program.ts');
+  const cli = [read('src', 'program.ts'), read('src', 'commands', 'keys', 'commands.ts'), read('src', 'commands', 'ledger', 'commands.ts')].join('\n');
   for (const [, command] of text.matchAll(/`wallet-sync ([a-z]+)/g)) expect(cli, command).toMatch(new RegExp(`(command\\('|\\[')${command!}'`));
   for (const [name] of text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) expect([...SETTING_NAMES, 'SKIP_LOCKED'], name).toContain(name);
   for (const [, target = '', anchor = ''] of text.matchAll(/\]\(([\w.]*)#([\w-]+)\)/g)) expect(anchorsOf(target === '' ? text : read('docs', target)), anchor).toContain(anchor);

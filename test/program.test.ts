@@ -33,7 +33,7 @@ describe('the command line', () => {
 
   it('has the commands it is known by', () => {
     expect(COMMANDS.map((path) => path.join(' '))).toEqual(
-      expect.arrayContaining(['', 'run', 'reconcile', 'status', 'doctor', 'pause', 'resume', 'resync', 'migrate', 'keys generate', 'orphans accept', 'retry', 'funders list', 'funders add-keys']),
+      expect.arrayContaining(['', 'run', 'reconcile', 'adopt', 'status', 'doctor', 'pause', 'resume', 'resync', 'migrate', 'keys generate', 'keys rotate', 'keys verify', 'keys export', 'keys open', 'ledger', 'ledger verify', 'orphans accept', 'retry', 'funders list', 'funders add-keys']),
     );
   });
 
@@ -59,6 +59,9 @@ describe('the command line', () => {
     ['an interval that is none', ['status', '--watch', '--interval', 'soon']],
     ['an argument that is missing', ['funders', 'add-keys', '--count', '1']],
     ['a value that is none', ['resync', 'nobody']],
+    ['a user that is none', ['keys', 'verify', '--user', 'nobody']],
+    ['a key without a receiver\'s private key', ['keys', 'open', 'envelope.json']],
+    ['a private key that is no file', ['keys', 'open', '--key', '/nowhere/receiver.pem']],
   ])('%s: exit 2, said on standard error', async (_name, args) => {
     const { status, err } = await run(args);
     expect(status).toBe(2);

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppError } from '../src/errors.js';
-import { createVault } from '../src/secrets.js';
+import { createVault, keyIdOf, sealedPrefix } from '../src/secrets.js';
 import { faultOf } from './support/faultOf.js';
 
 const hex = (bytes: number) => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((array) => Buffer.from(array).toString('hex'));
@@ -126,6 +126,44 @@ describe('a sealed private key', () => {
   });
 });
 
+describe('a ring of master keys', () => {
+  const [old, next] = [randomBytes(32), randomBytes(32)];
+  const ring = createVault(old, next);
+
+  it('seals under the first, or under the one that is named, and opens what is under any', () => {
+    expect(ring.keyIds).toEqual([createVault(old).keyId, createVault(next).keyId]);
+    expect(ring.keyId).toBe(ring.keyIds[0]);
+    expect(keyIdOf(ring.seal(PRIVATE, PUBLIC))).toBe(ring.keyIds[0]);
+    const sealed = ring.seal(PRIVATE, PUBLIC, ring.keyIds[1]);
+    expect(keyIdOf(sealed)).toBe(ring.keyIds[1]);
+    expect(sealed.startsWith(sealedPrefix(ring.keyIds[1]!))).toBe(true);
+    expect([createVault(old).seal(PRIVATE, PUBLIC), sealed].map((text) => ring.open(text, PUBLIC))).toEqual([PRIVATE, PRIVATE]);
+    expect(createVault(next).open(sealed, PUBLIC)).toBe(PRIVATE);
+  });
+
+  it('does not seal under one that it does not hold, and says which it is', () => {
+    const fault = faultOf(() => ring.seal(PRIVATE, PUBLIC, '01234567'));
+    expect(fault).toMatchObject({ kind: 'usage', where: 'WALLET_ENCRYPTION_KEY' });
+    expect(fault.mend).toContain('01234567');
+  });
+
+  it('does not open a key whose id was changed to that of another of its master keys', () => {
+    const sealed = ring.seal(PRIVATE, PUBLIC).replace(ring.keyIds[0]!, ring.keyIds[1]!);
+    expect(faultOf(() => ring.open(sealed, PUBLIC)).kind).toBe('data');
+    expect(ring.recognizes(sealed, PUBLIC)).toBe(false);
+  });
+
+  it('knows its own ciphertexts without opening a key', () => {
+    const sealed = ring.seal(PRIVATE, PUBLIC);
+    const [version, id, wrapped] = sealed.split(':');
+    expect(ring.recognizes([version, id, wrapped, ''].join(':'), PUBLIC)).toBe(true);
+    expect([sealed, ring.seal(PRIVATE, PUBLIC, ring.keyIds[1])].map((text) => ring.recognizes(text, PUBLIC))).toEqual([true, true]);
+    for (const [text, publicKey] of [[sealed, OTHER_PUBLIC], [createVault(randomBytes(32)).seal(PRIVATE, PUBLIC), PUBLIC], ['', PUBLIC], ['v1:lost', PUBLIC]] as const) expect(ring.recognizes(text, publicKey)).toBe(false);
+  });
+
+  it('has the same key once', () => expect(createVault(old, Buffer.from(old)).keyIds).toHaveLength(1));
+});
+
 describe('what is no private key', () => {
   it.each([
     ['empty', ''],
@@ -171,7 +209,7 @@ describe('key material', () => {
   it('is not reachable from the vault', () => {
     const vault = createVault(MASTER);
     const text = `${inspect(vault, { depth: 10, showHidden: true })} ${JSON.stringify(vault)}`;
-    expect(JSON.parse(JSON.stringify(vault))).toEqual({ keyId: vault.keyId });
+    expect(JSON.parse(JSON.stringify(vault))).toEqual({ keyId: vault.keyId, keyIds: [vault.keyId] });
     expect(text).not.toContain('Buffer');
     expect(text).not.toContain(MASTER.toString('hex'));
   });

@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppError } from '../src/errors.js';
-import { pickSettings, readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
+import { openMasterKey } from '../src/masterKey/openMasterKey.js';
+import { LIMIT_SETTINGS, pickSettings, readDatabaseUrl, readSettings, SETTING_NAMES, type Environment } from '../src/settings.js';
 import { faultOf } from './support/faultOf.js';
 
 const REQUIRED: Readonly<Record<string, string>> = {
@@ -29,6 +30,7 @@ const WRONG = {
   FLOW_ACCESS_NODE: 'ftp://wr0ng-value',
   FUNDING_ACCOUNTS: ' , ,',
   WALLET_ENCRYPTION_KEY: 'wr0ng-value',
+  INSECURE_TRANSPORT: 'wr0ng value',
   PROVISION: 'wr0ng-value',
   ASSIGN: 'wr0ng-value',
   USER_SOURCE: 'wr0ng-value',
@@ -43,6 +45,14 @@ const WRONG = {
   RATE_LIMIT_SCOPE: 'wr0ng-value',
   FLOW_FUNDING_THRESHOLD: '0,075',
   FLOW_FUNDING_AMOUNT: '1e-3',
+  LIMIT_SHORT_WINDOW: '0',
+  LIMIT_LONG_WINDOW: 'wr0ng-value',
+  LIMIT_FLOW_SHORT: '1e3',
+  LIMIT_FLOW_LONG: 'wr0ng-value',
+  LIMIT_ACCOUNTS_SHORT: '0',
+  LIMIT_WALLET_FUNDINGS_LONG: '-1',
+  LIMIT_WALLET_FUNDINGS_EVER: 'none',
+  FUNDER_FLOOR: 'off',
   TRANSACTION_EXPIRY: '601',
   REALTIME: 'wr0ng-value',
   CONFIG_EXPORT: 'wr0ng-value',
@@ -72,7 +82,7 @@ describe('what is missing or wrong', () => {
   it('is listed in one message when every setting is wrong at once', () => {
     const message = messageFor(WRONG);
     expect(listed(message).toSorted()).toEqual(Object.keys(WRONG).toSorted());
-    expect(message).toMatch(/^29 settings are missing or wrong:\n/);
+    expect(message).toContain(`${Object.keys(WRONG).length} settings are missing or wrong:\n`);
   });
 
   it('is listed together when some are missing and others wrong', () => {
@@ -186,13 +196,13 @@ describe('settings by name', () => {
 });
 
 describe('WALLET_ENCRYPTION_KEY', () => {
-  it('is 32 bytes, in hex or base64, with or without padding', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
+  it('is 32 bytes, in hex or base64, with or without padding', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 32, maxLength: 32 }), async (bytes) => {
         const key = Buffer.from(bytes);
         const base64 = key.toString('base64');
         for (const text of [key.toString('hex'), key.toString('hex').toUpperCase(), base64, base64.replace(/=$/, '')]) {
-          expect(read({ WALLET_ENCRYPTION_KEY: text }).WALLET_ENCRYPTION_KEY.equals(key)).toBe(true);
+          expect((await openMasterKey(read({ WALLET_ENCRYPTION_KEY: text }).WALLET_ENCRYPTION_KEY)).equals(key)).toBe(true);
         }
       }),
     );
@@ -209,7 +219,7 @@ describe('WALLET_ENCRYPTION_KEY', () => {
 });
 
 describe('an amount of FLOW', () => {
-  const amount = (text: string): bigint => read({ FLOW_FUNDING_AMOUNT: text }).FLOW_FUNDING_AMOUNT;
+  const amount = (text: string): bigint => read({ FLOW_FUNDING_AMOUNT: text, LIMIT_FLOW_SHORT: 'off', LIMIT_FLOW_LONG: 'off' }).FLOW_FUNDING_AMOUNT;
 
   it.each([
     ['0', 0n],
@@ -260,11 +270,38 @@ describe('the webhook', () => {
   });
 });
 
+/** Every limit that mainnet asks for. */
+const SPENDING = { LIMIT_FLOW_SHORT: '100', LIMIT_FLOW_LONG: '1000', LIMIT_ACCOUNTS_SHORT: '500', LIMIT_WALLET_FUNDINGS_LONG: '3', LIMIT_WALLET_FUNDINGS_EVER: 'off', FUNDER_FLOOR: '0' };
+
+describe('the spending limits', () => {
+  it('must each be set on mainnet, all that are missing named at once, and nowhere else', () => {
+    expect(listed(messageFor({ NETWORK: 'mainnet' }))).toEqual(Object.keys(SPENDING));
+    expect(listed(messageFor({ ...SPENDING, NETWORK: 'mainnet', FUNDER_FLOOR: ' ' }))).toEqual(['FUNDER_FLOOR']);
+    expect(read({ ...SPENDING, NETWORK: 'mainnet' }).NETWORK).toBe('mainnet');
+  });
+
+  it('must be set on mainnet for a command that sends, too, and not for one that only looks', () => {
+    const environment = { ...REQUIRED, NETWORK: 'mainnet' };
+    expect(listed(faultOf(() => pickSettings(environment, ['NETWORK', ...LIMIT_SETTINGS])).message)).toEqual(Object.keys(SPENDING));
+    expect(pickSettings(environment, ['NETWORK', 'FUNDER_FLOOR'])).toEqual({ NETWORK: 'mainnet', FUNDER_FLOOR: 0n });
+  });
+
+  it('are off where they say so', () => {
+    expect(read({ LIMIT_FLOW_SHORT: 'off', LIMIT_ACCOUNTS_SHORT: 'off', LIMIT_WALLET_FUNDINGS_LONG: 'off' })).toMatchObject({ LIMIT_FLOW_SHORT: null, LIMIT_ACCOUNTS_SHORT: null, LIMIT_WALLET_FUNDINGS_LONG: null });
+  });
+
+  it('in FLOW have room for one account, or are refused: else nothing is ever made', () => {
+    expect(messageFor({ LIMIT_FLOW_SHORT: '0.51' })).toContain('LIMIT_FLOW_SHORT has no room for one account');
+    expect(messageFor({ LIMIT_FLOW_LONG: '2', FLOW_FUNDING_AMOUNT: '1.6' })).toContain('LIMIT_FLOW_LONG has no room for one account');
+    expect(read({ LIMIT_FLOW_SHORT: '0.511' }).LIMIT_FLOW_SHORT).toBe(51_100_000n);
+  });
+});
+
 describe('what is not set', () => {
   it('has the documented defaults', () => {
     expect(read()).toEqual({
       ...REQUIRED,
-      WALLET_ENCRYPTION_KEY: Buffer.from('ab'.repeat(32), 'hex'),
+      WALLET_ENCRYPTION_KEY: { kind: 'value' },
       FLOW_JSON: 'flow/flow.json',
       FUNDING_ACCOUNTS: undefined,
       PROVISION: 'all',
@@ -280,6 +317,14 @@ describe('what is not set', () => {
       RATE_LIMIT_SCOPE: 'instance',
       FLOW_FUNDING_THRESHOLD: 7_500_000n,
       FLOW_FUNDING_AMOUNT: 10_000_000n,
+      LIMIT_SHORT_WINDOW: 3_600,
+      LIMIT_LONG_WINDOW: 86_400,
+      LIMIT_FLOW_SHORT: 200_000_000_000n,
+      LIMIT_FLOW_LONG: 1_000_000_000_000n,
+      LIMIT_ACCOUNTS_SHORT: 10_000,
+      LIMIT_WALLET_FUNDINGS_LONG: 5,
+      LIMIT_WALLET_FUNDINGS_EVER: 100,
+      FUNDER_FLOOR: 0n,
       TRANSACTION_EXPIRY: 600,
       REALTIME: true,
       CONFIG_EXPORT: true,
@@ -307,7 +352,7 @@ describe('what is not set', () => {
     ['emulator', undefined, true],
     ['emulator', 'off', false],
   ])('on %s, PKEY_FILES=%s writes key files: %s', (network, setting, expected) => {
-    expect(read({ NETWORK: network, PKEY_FILES: setting }).pkeyFiles).toBe(expected);
+    expect(read({ ...SPENDING, NETWORK: network, PKEY_FILES: setting }).pkeyFiles).toBe(expected);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fingerprint } from '../src/fingerprint.js';
 import { readSettings, SETTING_NAMES } from '../src/settings.js';
-import { fingerprint, recordSettings } from '../src/settingsRecord.js';
+import { recordSettings } from '../src/settingsRecord.js';
 
 const SECRETS = { password: 'p4ssw0rd-of-the-database', role: 'a-service-role-key-of-some-length', master: 'ab'.repeat(32), query: 'hidden-in-a-query' };
 const ENVIRONMENT = {
@@ -18,6 +19,10 @@ describe('the settings as the audit log keeps them', () => {
   it('hold no secret', () => {
     const text = JSON.stringify(recorded);
     for (const secret of [...Object.values(SECRETS), Buffer.from(SECRETS.master, 'hex').toString('base64')]) expect(text).not.toContain(secret);
+  });
+
+  it('hold nothing of the older service\'s passphrase, not even a fingerprint: who guesses it would see that he is right', () => {
+    expect(recordSettings(readSettings({ ...ENVIRONMENT, ADOPT_ENCRYPTION_KEY: 'a passphrase of old' }))).toEqual(recorded);
   });
 
   it('tell where everything is, and what was set', () => {

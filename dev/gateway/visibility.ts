@@ -17,13 +17,16 @@ interface Column {
   readonly name: string;
   readonly type: string;
   readonly readable: boolean;
+  /** Part of the primary key, which is not the replica identity where that is another. */
+  readonly key: boolean;
 }
 
 /** pg answers several statements with one result each. */
 const ResultsSchema = z.array(z.object({ rows: z.array(z.unknown()) }));
 
 const COLUMNS = `
-  select a.attname as name, t.typname as type, has_column_privilege($1, a.attrelid, a.attnum, 'select') as readable
+  select a.attname as name, t.typname as type, has_column_privilege($1, a.attrelid, a.attnum, 'select') as readable,
+    exists (select from pg_index i where i.indrelid = a.attrelid and i.indisprimary and a.attnum = any(i.indkey)) as key
   from pg_attribute a join pg_type t on t.oid = a.atttypid
   where a.attrelid = to_regclass($2) and a.attnum > 0 and not a.attisdropped
     and has_schema_privilege($1, (select relnamespace from pg_class where oid = a.attrelid), 'usage')
@@ -57,17 +60,20 @@ export function createViewers(pool: pg.Pool): (change: Change) => Viewer {
 
 async function readView(pool: pg.Pool, change: Change, claims: Claims): Promise<View | null> {
   const table = `${pg.escapeIdentifier(change.schema)}.${pg.escapeIdentifier(change.table)}`;
-  const columns = (await pool.query<Column>(COLUMNS, [claims.role, table])).rows.filter((column) => column.readable);
+  const all = (await pool.query<Column>(COLUMNS, [claims.role, table])).rows;
+  const columns = all.filter((column) => column.readable);
   const readable = new Set(columns.map((column) => column.name));
-  if (readable.size === 0 || change.keyColumns.length === 0 || !change.keyColumns.every((column) => readable.has(column))) return null;
-  if (change.record !== null && !(await canFind(pool, table, change.keyColumns, change.record, claims))) return null;
+  const keyColumns = all.filter((column) => column.key).map((column) => column.name);
+  if (readable.size === 0 || keyColumns.length === 0 || !keyColumns.every((column) => readable.has(column))) return null;
+  if (change.record !== null && !(await canFind(pool, table, keyColumns, change.record, claims))) return null;
 
   const shown = (row: Readonly<Record<string, unknown>> | null, only?: readonly string[]): Record<string, unknown> | null =>
     row === null ? null : Object.fromEntries(Object.entries(row).filter(([name, value]) => readable.has(name) && value !== undefined && (only === undefined || only.includes(name))));
   return {
     columns: columns.map(({ name, type }) => ({ name, type })),
     record: shown(change.record),
-    oldRecord: shown(change.oldRecord, change.keyColumns),
+    // Of a deleted row the key alone: whose it was can't be asked any more.
+    oldRecord: shown(change.oldRecord, change.type === 'DELETE' ? keyColumns : undefined),
   };
 }
 

@@ -10,6 +10,7 @@ export interface Events {
   accountCreated(address: string): ChainEvent;
   keyAdded(address: string, publicKey: string, keyIndex: number): ChainEvent;
   deposited(to: string, amount: bigint): ChainEvent;
+  withdrawn(from: string, amount: bigint): ChainEvent;
   /** `effort` in computation units; the event gives it in 10^-8. */
   feesDeducted(amount: bigint, effort: number): ChainEvent;
 }
@@ -30,6 +31,7 @@ export function createEvents(contracts: Readonly<Record<string, string>>): Event
       },
     }),
     deposited: (to, amount) => ({ type: `A.${flowToken}.FlowToken.TokensDeposited`, data: { amount: formatAmount(amount), to } }),
+    withdrawn: (from, amount) => ({ type: `A.${flowToken}.FlowToken.TokensWithdrawn`, data: { amount: formatAmount(amount), from } }),
     feesDeducted: (amount, effort) => ({
       type: `A.${FLOW_FEES}.FlowFees.FeesDeducted`,
       data: { amount: formatAmount(amount), inclusionEffort: '1.00000000', executionEffort: formatAmount(BigInt(effort)) },

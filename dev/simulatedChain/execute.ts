@@ -62,11 +62,11 @@ export function execute(transaction: DecodedTransaction, height: number, chain: 
   const available = (accounts.at(payer)?.balance ?? 0n) - MINIMUM_BALANCE;
   if (available < fee) return fail(`[Error Code: 1118] payer ${payer} has insufficient balance to attempt transaction execution`);
   pay(accounts, payer, fee, height);
-  const feeEvent = events.feesDeducted(fee, effort);
+  const feeEvents = [events.withdrawn(payer, fee), events.feesDeducted(fee, effort)];
   const refusal = refusalOf(action, wanted > transaction.computeLimit, available - fee, conditions);
-  if (refusal !== null) return fail(refusal, [feeEvent]);
+  if (refusal !== null) return fail(refusal, feeEvents);
   const done = perform(action, payer, height, accounts, events);
-  return { errorMessage: '', ...done, events: [...done.events, feeEvent] };
+  return { errorMessage: '', ...done, events: [...done.events, ...feeEvents] };
 }
 
 function fail(errorMessage: string, events: readonly ChainEvent[] = []): Execution {
@@ -121,8 +121,8 @@ function perform(action: Action, payer: string, height: number, accounts: Accoun
     for (const publicKey of action.publicKeys) {
       const { address } = accounts.create([publicKey], MINIMUM_BALANCE + action.amount, height);
       created.push({ publicKey, address });
-      seen.push(events.accountCreated(address), events.deposited(address, MINIMUM_BALANCE), events.keyAdded(address, publicKey, 0));
-      if (action.amount > 0n) seen.push(events.deposited(address, action.amount));
+      seen.push(events.withdrawn(payer, MINIMUM_BALANCE), events.accountCreated(address), events.deposited(address, MINIMUM_BALANCE), events.keyAdded(address, publicKey, 0));
+      if (action.amount > 0n) seen.push(events.withdrawn(payer, action.amount), events.deposited(address, action.amount));
     }
   }
   if (action.name === 'fundWallets') {
@@ -135,7 +135,7 @@ function perform(action: Action, payer: string, height: number, accounts: Accoun
       }
       pay(accounts, address, -amount, height);
       deposits.push({ address, amount, balanceBefore });
-      seen.push(events.deposited(address, amount));
+      seen.push(events.withdrawn(payer, amount), events.deposited(address, amount));
     }
   }
   if (action.name === 'addKeys') {

@@ -8,13 +8,15 @@ import { formatAmount } from '../flow/amount.js';
 import { loadCadence } from '../flow/cadence.js';
 import type { Funder, Network } from '../flow/network.js';
 import { addKeys, planKeys, type AddedKeys, type KeysPlan } from '../handlers/addKeys.js';
+import { limitsOf } from '../handlers/limits.js';
 import { createStatistics } from '../handlers/statistics.js';
+import { offerLimits } from '../journal/limits.js';
 import { checkSchema } from '../journal/migrate.js';
 import { createLog } from '../log.js';
-import { pickSettings } from '../settings.js';
+import { LIMIT_SETTINGS, pickSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
 import { createTelemetry } from '../telemetry/events.js';
-import { CHAIN_SETTINGS, openChain, refuseMainnet } from './connectChain.js';
+import { CHAIN_SETTINGS, openChain } from './connectChain.js';
 import { print } from './output.js';
 import { toRanges } from './ranges.js';
 import { confirm, startSpinner } from './terminal.js';
@@ -24,15 +26,16 @@ import { withJournal } from './withJournal.js';
 export async function runAddKeys(account: string, options: { count: string; yes: boolean; json: boolean }): Promise<void> {
   const count = readCount(options.count);
   const environment = readEnvironment();
-  const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'TRANSACTION_EXPIRY']);
-  refuseMainnet(settings.NETWORK);
-  const { network, node, requireNetwork } = openChain(settings, environment);
+  const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'TRANSACTION_EXPIRY', ...LIMIT_SETTINGS, 'FLOW_FUNDING_AMOUNT']);
+  const { network, node, requireNetwork } = await openChain(settings, environment);
   const funder = findFunder(network, account, settings.FLOW_JSON);
   try {
     await withJournal(
       async (journal) => {
         await checkSchema(journal);
         await requireNetwork();
+        // What the instances have registered holds; before the first one has, what this command is told.
+        await offerLimits(journal, limitsOf(settings));
         const sender = { id: randomUUID(), settings, journal, node, network, cadence: loadCadence(network), log: createLog({ level: 'silent' }), statistics: createStatistics(), telemetry: createTelemetry(), faultPoints: NO_FAULTS, now: Date.now };
         const plan = await planKeys(sender, funder);
         if (!options.yes && !(await confirm(toQuestion(funder, count, plan)))) throw new AppError('data', 'not confirmed: nothing was added', { where: funder.name });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { AppError } from '../errors.js';
 import { AUDIT_KINDS, readAudit, type AuditFilter, type AuditKind, type AuditLine } from '../journal/audit.js';
+import { readSince } from './since.js';
 import { withJournal } from './withJournal.js';
+import { write } from './write.js';
 
 export interface AuditOptions {
   readonly user?: string;
@@ -22,11 +24,6 @@ export async function runAudit(options: AuditOptions): Promise<void> {
   });
 }
 
-/** False where nobody reads any more, as behind `head`. Waits while the reader is slow, so that memory does not grow. */
-function write(text: string): Promise<boolean> {
-  return new Promise((resolve) => process.stdout.write(text, (error) => resolve(error == null)));
-}
-
 /** Throws `usage` for what cannot be meant. */
 export function readFilter(options: Pick<AuditOptions, 'user' | 'since' | 'kind'>, now: number): AuditFilter {
   const { user, since, kind } = options;
@@ -36,15 +33,6 @@ export function readFilter(options: Pick<AuditOptions, 'user' | 'since' | 'kind'
 }
 
 const isKind = (text: string): text is AuditKind => (AUDIT_KINDS as readonly string[]).includes(text);
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-
-function readSince(text: string, now: number): Date {
-  const [, count, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  const at = count === undefined ? (/^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN) : now - Number(count) * (UNIT_MS[unit ?? ''] ?? NaN);
-  if (Number.isNaN(at)) throw new AppError('usage', `${text} is neither a time nor a duration`, { where: '--since', mend: 'a time like 2026-11-27 or 2026-11-27T08:00:00Z, or a duration like 90m, 24h or 7d' });
-  return new Date(at);
-}
 
 function readLimit(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

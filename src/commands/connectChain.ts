@@ -29,15 +29,9 @@ export interface ChainOptions {
   readonly onCall?: (end: CallEnd) => void;
 }
 
-/** Throws `usage` for the network on which this version sends nothing. */
-export function refuseMainnet(network: Settings['NETWORK']): void {
-  if (network !== 'mainnet') return;
-  throw new AppError('usage', 'this version sends nothing on mainnet: it has no spending limits', { where: 'NETWORK', mend: 'use testnet or emulator' });
-}
-
-/** flow.json's network and its access node; nothing is asked yet. */
-export function openChain(settings: Pick<Settings, (typeof CHAIN_SETTINGS)[number]>, environment: Environment, options: ChainOptions = {}): Chain {
-  const network = loadNetwork({
+/** flow.json's network and its access node, which is asked nothing yet; AWS KMS is, where it holds a funder's key. */
+export async function openChain(settings: Pick<Settings, (typeof CHAIN_SETTINGS)[number]>, environment: Environment, options: ChainOptions = {}): Promise<Chain> {
+  const network = await loadNetwork({
     flowJsonPath: settings.FLOW_JSON,
     network: settings.NETWORK,
     env: environment,

@@ -15,6 +15,7 @@ export function cycleToText(cycle: Cycle, unsettled: number): string {
     `wallets    ${count(cycle.total_wallets)} users, ${count(cycle.synced_wallets)} right, ${count(cycle.corrupted_wallets)} corrupted, ${count(cycle.waiting)} waiting, ${count(cycle.set_apart)} set apart, ${count(cycle.unknown)} not known`,
     `made       ${count(cycle.wallets_created)} rows, ${count(cycle.vaults_created)} vaults (${count(cycle.vaults_already_exist)} were there)`,
     `FLOW       ${count(cycle.flow_balance_checks)} balances, ${count(cycle.flow_funding_needed)} too low: ${count(cycle.flow_funding_success)} funded, ${count(cycle.flow_funding_errors)} not; ${flow(BigInt(cycle.flow_spent))} spent`,
+    ...(cycle.limited === 0 ? [] : [`limited    ${count(cycle.limited)} wallets are left as they are until a limit has room for them: \`wallet-sync status\``]),
     `calls      ${listCounts(cycle.calls) || 'none'}`,
     ...(Object.keys(cycle.errors).length === 0 ? [] : [`errors     ${listCounts(cycle.errors)}`]),
     ...(cycle.corrupted_wallets === 0 ? [] : ['           `wallet-sync status --corrupted` says which and why']),
@@ -25,7 +26,7 @@ export function cycleToText(cycle: Cycle, unsettled: number): string {
 /** The same in one line, for where it is one thing of many. */
 export function cycleLine(cycle: Cycle): string {
   const when = cycle.ended_at === null ? `began ${cycle.started_at.toISOString().slice(0, 19)}Z` : `ended ${cycle.ended_at.toISOString().slice(0, 19)}Z`;
-  return `${cycle.id} ${when}: ${count(cycle.total_wallets)} users, ${count(cycle.synced_wallets)} right, ${count(cycle.vaults_created)} vaults made, ${count(cycle.flow_funding_success)} funded, ${flow(BigInt(cycle.flow_spent))} spent`;
+  return `${cycle.id} ${when}: ${count(cycle.total_wallets)} users, ${count(cycle.synced_wallets)} right, ${count(cycle.vaults_created)} vaults made, ${count(cycle.flow_funding_success)} funded${cycle.limited === 0 ? '' : `, ${count(cycle.limited)} held by a limit`}, ${flow(BigInt(cycle.flow_spent))} spent`;
 }
 
 /** What a sweep would find and do, for a person. */

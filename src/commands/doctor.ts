@@ -8,7 +8,7 @@ import { openJournal, type Journal } from '../journal/pool.js';
 import { createLog } from '../log.js';
 import { pickSettings, readDatabaseUrl, type Environment } from '../settings.js';
 import { within } from '../waiting.js';
-import { CHAIN_SETTINGS, openChain, refuseMainnet } from './connectChain.js';
+import { CHAIN_SETTINGS, openChain } from './connectChain.js';
 import { print } from './output.js';
 
 /** Checks run beside each other: so many ask the database at once. */
@@ -29,7 +29,7 @@ export async function runDoctor(options: { json: boolean }): Promise<void> {
 /** Runs all checks on what the environment names, and closes what they have opened. */
 export async function diagnose(environment: Environment, options: { folder?: string; now?: () => number } = {}): Promise<Finding[]> {
   let journal: Journal | null = null;
-  let chain: Chain | null = null;
+  let chain: Promise<Chain> | null = null;
   const surroundings: Surroundings = {
     environment,
     folder: options.folder ?? process.cwd(),
@@ -41,13 +41,12 @@ export async function diagnose(environment: Environment, options: { folder?: str
     return await examine(CHECKS, surroundings);
   } finally {
     // Assigned in closures, which the compiler does not follow.
-    (chain as Chain | null)?.node.close();
+    await (chain as Promise<Chain> | null)?.then(({ node }) => node.close(), toAppError);
     await within(CLOSE_MS, (journal as Journal | null)?.close().catch(toAppError));
   }
 }
 
-function open(environment: Environment): Chain {
+async function open(environment: Environment): Promise<Chain> {
   const settings = pickSettings(environment, CHAIN_SETTINGS);
-  refuseMainnet(settings.NETWORK);
   return openChain(settings, environment, { timeoutMs: CALL_TIMEOUT_MS });
 }

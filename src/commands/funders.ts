@@ -14,12 +14,12 @@ import { withJournal } from './withJournal.js';
 /** `wallet-sync funders list`: the funding accounts, as the chain and the journal have them. A chain that doesn't answer hides nothing of the journal. */
 export async function runFundersList(options: { json: boolean }): Promise<void> {
   const environment = readEnvironment();
-  const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'FLOW_FUNDING_AMOUNT']);
-  const chain = openChain(settings, environment);
+  const settings = pickSettings(environment, ['DATABASE_URL', ...CHAIN_SETTINGS, 'FLOW_FUNDING_AMOUNT', 'FUNDER_FLOOR']);
+  const chain = await openChain(settings, environment);
   try {
     const [slots, seen] = await Promise.all([withJournal(readSlots), readAccounts(chain)]);
     const funders = chain.network.funders.map((funder, index) => compare(funder, slots, seen[index] ?? null));
-    const lowWater = lowWaterMark(settings.FLOW_FUNDING_AMOUNT);
+    const lowWater = lowWaterMark(settings);
     const strangers = strangersAmong(chain.network, slots);
     print(options.json, toJson(funders, strangers, lowWater), toText(funders, strangers, lowWater, settings));
   } finally {

@@ -96,7 +96,7 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
   const follower = createFollower(instance, createSettlers(instance, createBatchSize(), createPace(instance.now)), { maySend: () => !paused, onSettled: () => undefined });
   /** Transactions of the dead have nobody, where no daemon runs. */
   const beat = async (): Promise<void> => {
-    await heartbeat(journal, id, statistics);
+    await heartbeat(journal, id, statistics, { masterKeys: instance.vault.keyIds });
     paused = await isPaused(journal);
     for (const transaction of await takeOverTransactions(journal, id, follower.unsettled())) follower.follow(transaction);
   };
@@ -142,6 +142,6 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
 
 async function report(instance: Instance, cycle: Cycle, json: boolean): Promise<void> {
   const unsettled = await unsettledOf(instance.journal, cycle.id);
-  const { id, reason, source, started_at, ended_at, waiting, set_apart, unknown, calls, errors, stages, flow_spent } = cycle;
-  print(json, { cycle: id, reason, source, started_at, ended_at, ...countersOf(cycle), waiting, set_apart, unknown, unsettled, calls, errors, stages, flow_spent: formatAmount(BigInt(flow_spent)) }, cycleToText(cycle, unsettled));
+  const { id, reason, source, started_at, ended_at, waiting, set_apart, unknown, limited, calls, errors, stages, flow_spent } = cycle;
+  print(json, { cycle: id, reason, source, started_at, ended_at, ...countersOf(cycle), waiting, set_apart, unknown, limited, unsettled, calls, errors, stages, flow_spent: formatAmount(BigInt(flow_spent)) }, cycleToText(cycle, unsettled));
 }

@@ -9,10 +9,10 @@ import { createLogTail } from '../logTail.js';
 import { createMetrics } from '../metrics/metrics.js';
 import { startRecorder } from '../metrics/recorder.js';
 import { startReactor, type Reactor } from '../reactor/reactor.js';
-import { readSettings } from '../settings.js';
+import { readMigrationUrl, readSettings } from '../settings.js';
 import { onStopSignals } from '../shutdown.js';
+import { insecureConnections } from '../transport.js';
 import { within } from '../waiting.js';
-import { refuseMainnet } from './connectChain.js';
 import { finalText } from './finalText.js';
 import { withInstance } from './openInstance.js';
 import { requireFolders } from './requireFolders.js';
@@ -30,7 +30,7 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
   const folderFault = await requireFolders(environment).then(() => null, toAppError);
   clock.step('folders');
   const settings = readSettings(environment);
-  refuseMainnet(settings.NETWORK);
+  const migration = options.migrate ? readMigrationUrl(environment) : null;
   clock.step('environment');
   // All faults of the settings come first: one of them may be the folder's.
   if (folderFault instanceof AppError) throw folderFault;
@@ -38,10 +38,12 @@ export async function runDaemon(options: { migrate: boolean; faultPoints?: Fault
   const log = createLog({ level: settings.LOG_LEVEL, tail: logTail });
   clock.tell((step, durationMs, sinceStartMs) => log.info({ step, durationMs, sinceStartMs }, 'start-up step done'));
 
+  for (const connection of insecureConnections(environment)) log.warn(connection, 'insecure connection, as INSECURE_TRANSPORT allows');
+
   let isListening = false;
   const running = async (): Promise<void> => {
-    if (options.migrate) {
-      await migrate({ connectionString: environment.MIGRATE_DATABASE_URL || settings.DATABASE_URL, log });
+    if (migration !== null) {
+      await migrate({ connectionString: migration.url, setting: migration.setting, log });
       clock.step('migrations');
     }
     await withInstance({ environment, settings, log, onStep: clock.step, ...(options.faultPoints === undefined ? {} : { faultPoints: options.faultPoints }) }, async (instance) => {

@@ -25,6 +25,7 @@ export function statusToText(report: StatusReport): string {
     `instances  ${report.instances.map(nameOf).join(', ') || 'none is running'}`,
     ...report.instances.flatMap(troublesOf),
     `sweep      ${report.last_cycle === null ? 'none yet' : cycleLine(report.last_cycle)}`,
+    ...limitLines(report.limits),
     ...webhooksLine(report.webhooks),
     ...(report.paused ? ['paused     nothing is made, given or sent until `wallet-sync resume`'] : []),
   ].join('\n');
@@ -34,6 +35,21 @@ function webhooksLine({ pending, failed, oldest_pending_s, last_error }: StatusR
   if (pending + failed === 0) return [];
   return [`webhooks   ${pending} to be delivered${oldest(oldest_pending_s)}, ${failed} failed within a week${last_error === null ? '' : `; last: ${last_error}`}`];
 }
+
+/** All limits in one line, and one more for each that is reached. */
+function limitLines(limits: StatusReport['limits']): string[] {
+  const set = limits.filter(({ most }) => most !== null);
+  if (set.length === 0) return ['limits     none is set'];
+  const unit = ({ limit }: StatusReport['limits'][number]): string => (limit === 'accounts_short' ? 'accounts' : 'FLOW');
+  return [
+    `limits     ${set.map((each) => `${shortly(each.used)} of ${shortly(each.most)} ${unit(each)} in ${each.window_s} s`).join(', ')}`,
+    ...set
+      .filter(({ reached }) => reached)
+      .map((each) => `  the limit of ${shortly(each.most)} ${unit(each)} in ${each.window_s} s is reached: work waits ${each.room_in_s === null ? 'for what is under way' : `for ${Math.ceil(each.room_in_s)} s`}, sign-ups go on`),
+  ];
+}
+
+const shortly = (value: string | number | null): string => String(value).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
 
 type Living = StatusReport['instances'][number];
 

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js';
+import { readText } from '../bounds/readText.js';
 import type { LogAddress } from './logAddress.js';
 
 export interface StreamLogsOptions extends LogAddress {
@@ -25,7 +26,7 @@ export async function streamLogs({ name, url, token, query, signal, take }: Stre
     clearTimeout(timer);
   }
   if (response.status === 401) throw new AppError('usage', token === undefined ? `${name} asks for its token` : `the token is not that of ${name}`, { where: url.origin, mend: 'set HTTP_TOKEN to the one of that instance' });
-  if (!response.ok || response.body === null) throw new AppError('network', `${name} answered ${response.status}`, { where: url.origin, mend: await response.text().then((text) => text.slice(0, 200), () => '') });
+  if (!response.ok || response.body === null) throw new AppError('network', `${name} answered ${response.status}`, { where: url.origin, mend: await readText(response, { maxBytes: 100_000, where: url.origin }).then((text) => text.slice(0, 200), () => '') });
   await readData(response.body, take, signal, name);
 }
 

@@ -1,23 +1,24 @@
 import { createInterface } from 'node:readline';
 
 /** Whether a person sits there: who can be asked, and sees a line that changes. */
-const isTerminal = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
+export const isTerminal = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
 
 /** Asks on the terminal, where there is one, and takes only y or yes for yes; Ctrl-C and Ctrl-D are no. Without a terminal nobody is asked: true. */
 export async function confirm(question: string): Promise<boolean> {
-  if (!isTerminal()) return true;
+  return !isTerminal() || /^y(es)?$/i.test((await ask(`${question} [y/N] `)) ?? '');
+}
+
+/** What a person types on the terminal, trimmed; null for Ctrl-C and Ctrl-D. */
+export async function ask(question: string): Promise<string | null> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await new Promise<string | null>((resolve) => {
       lines.once('SIGINT', () => lines.close());
       lines.once('close', () => resolve(null));
-      lines.question(`${question} [y/N] `, resolve);
+      lines.question(question, resolve);
     });
-    if (answer === null) {
-      process.stderr.write('\n');
-      return false;
-    }
-    return /^y(es)?$/i.test(answer.trim());
+    if (answer === null) process.stderr.write('\n');
+    return answer?.trim() ?? null;
   } finally {
     lines.close();
   }

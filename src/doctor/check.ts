@@ -23,8 +23,8 @@ export interface Surroundings {
   readonly folder: string;
   /** Throws what is wrong with DATABASE_URL. */
   journal(): Journal;
-  /** flow.json's network and its access node. Throws what is wrong with either. */
-  chain(): Chain;
+  /** flow.json's network and its access node. Throws what is wrong with either, and with the funders' keys. */
+  chain(): Promise<Chain>;
   /** Milliseconds since 1970, of this machine. */
   now(): number;
 }

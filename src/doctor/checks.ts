@@ -7,8 +7,10 @@ import { contractsCheck } from './checks/contracts.js';
 import { controlCheck } from './checks/control.js';
 import { databaseCheck } from './checks/database.js';
 import { envFileCheck } from './checks/envFile.js';
+import { exposureCheck } from './checks/exposure.js';
 import { flowJsonCheck } from './checks/flowJson.js';
 import { fundersCheck } from './checks/funders.js';
+import { keyFilesCheck } from './checks/keyFiles.js';
 import { listeningCheck } from './checks/listening.js';
 import { publicationCheck } from './checks/publication.js';
 import { realtimeCheck } from './checks/realtime.js';
@@ -18,6 +20,7 @@ import { serviceKeyCheck } from './checks/serviceKey.js';
 import { settingsCheck } from './checks/settings.js';
 import { slotsCheck } from './checks/slots.js';
 import { storedKeysCheck } from './checks/storedKeys.js';
+import { transportCheck } from './checks/transport.js';
 import { triggersCheck } from './checks/triggers.js';
 import { userCountsCheck } from './checks/userCounts.js';
 import { walletTableCheck } from './checks/walletTable.js';
@@ -26,7 +29,9 @@ import { walletTableCheck } from './checks/walletTable.js';
 export const CHECKS: readonly Check[] = [
   settingsCheck,
   envFileCheck,
+  transportCheck,
   accountsFolderCheck,
+  keyFilesCheck,
   databaseCheck,
   clockCheck,
   listeningCheck,
@@ -34,6 +39,7 @@ export const CHECKS: readonly Check[] = [
   schemaCheck,
   triggersCheck,
   walletTableCheck,
+  exposureCheck,
   publicationCheck,
   controlCheck,
   serviceKeyCheck,

@@ -1,6 +1,8 @@
-import { readFile, rename, stat, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, readFile, rename, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { isTooDeep } from '../bounds/depth.js';
 import { entryLine } from './entry.js';
 import { mergeEntries, type EntrySource, type Merged } from './mergeEntries.js';
 import { openEntries, OtherLayout } from './readEntries.js';
@@ -10,6 +12,8 @@ import { createEntryWriter, type EntryWriter } from './writeEntries.js';
 const MODE = 0o600;
 /** A file that others change while it is merged is merged again so often. */
 const ATTEMPTS = 3;
+/** A file of another layout is parsed whole: a million entries have 250 MB. */
+const MAX_PARSED_BYTES = 400_000_000;
 /** Editors of Windows put it before the text; JSON.parse refuses it. */
 const BYTE_ORDER_MARK = /^\ufeff/;
 /** Loose on purpose: entries and keys made by hand survive. */
@@ -31,7 +35,7 @@ export interface WriteOptions extends FileOptions {
   readonly mayReplace: () => boolean;
 }
 
-/** Compares the file with the accounts, and changes nothing but its layout. Throws the system's error, and what `source` throws. */
+/** Compares the file with the accounts, and changes nothing but its layout. Throws the system's error (ELOOP where it is a link), and what `source` throws. */
 export function compareFlowProduction(path: string, source: () => EntrySource, options: FileOptions): Promise<Merged> {
   return inOurLayout(path, options, () => mergeWith(path, source(), null));
 }
@@ -94,13 +98,16 @@ async function inOurLayout<T>(path: string, options: FileOptions, work: () => Pr
  */
 async function bringIntoLayout(path: string): Promise<Corrupt | null> {
   const before = await identityOf(path);
+  const { size } = await lstat(path);
+  if (size > MAX_PARSED_BYTES) throw new AppError('data', `has ${Math.round(size / 1_000_000)} MB of another layout than this program's`, { where: path, mend: 'move it away: it is made anew' });
   let content: z.output<typeof fileSchema>;
   try {
-    content = fileSchema.parse(JSON.parse((await readFile(path, 'utf8')).replace(BYTE_ORDER_MARK, '')));
+    content = fileSchema.parse(JSON.parse((await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })).replace(BYTE_ORDER_MARK, '')));
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
     return { reason: error instanceof SyntaxError ? `it is not JSON${positionIn(error)}` : 'it is not {"accounts": {…}}', setAsideAs: await setAside(path) };
   }
+  if (isTooDeep(content)) return { reason: 'it is nested too deep', setAsideAs: await setAside(path) };
   const { accounts, ...beside } = content;
   await replaceFile(path, async (file) => {
     const writer = createEntryWriter(file);
@@ -130,7 +137,7 @@ function sortNames(names: string[]): string[] {
 /** Changes whenever the file is written or replaced. */
 async function identityOf(path: string): Promise<string> {
   try {
-    const { ino, size, mtimeMs } = await stat(path);
+    const { ino, size, mtimeMs } = await lstat(path);
     return `${ino} ${size} ${mtimeMs}`;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';

@@ -1,4 +1,6 @@
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { isTooDeep } from '../bounds/depth.js';
 
 /** A file that is not as this program writes it: it may be any other JSON, or none. */
 export class OtherLayout extends Error {
@@ -26,15 +28,17 @@ export interface EntryReader {
 
 /** Small, so that a pass over a million entries keeps nothing: 64 KiB are 260 of them. A longer line makes it grow. */
 const BUFFER_BYTES = 65_536;
+/** A line of ours has 250 bytes; one with what people add, some more. */
+const MAX_LINE_BYTES = 4_194_304;
 const [LINE_BREAK, QUOTE, BACKSLASH, COMMA] = [0x0a, 0x22, 0x5c, 0x2c];
 const ENTRY_START = Buffer.from('    "');
 const NO_NAME = Buffer.alloc(0);
 
-/** Opens the file; null where there is none. Throws {@link OtherLayout} where its head is another. */
+/** Opens the file; null where there is none. A link is not followed (ELOOP). Throws {@link OtherLayout} where its head is another. */
 export async function openEntries(path: string): Promise<EntryReader | null> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
@@ -80,6 +84,7 @@ function createReader(file: FileHandle): EntryReader & { head(): Promise<void> }
     filled -= after;
     after = 0;
     if (filled === bytes.length) {
+      if (filled >= MAX_LINE_BYTES) throw new OtherLayout('a line has no end');
       const larger = Buffer.allocUnsafe(bytes.length * 2);
       bytes.copy(larger);
       bytes = larger;
@@ -98,7 +103,7 @@ function createReader(file: FileHandle): EntryReader & { head(): Promise<void> }
   /** What toLine has found as an entry; false where the entries end. */
   const takeEntry = (): boolean => {
     const hasComma = bytes[end - 1] === COMMA;
-    if (ENTRY_START.compare(bytes, start, start + ENTRY_START.length) !== 0) {
+    if (ENTRY_START.compare(bytes, start, Math.min(end, start + ENTRY_START.length)) !== 0) {
       const line = text();
       if ((line !== '  }' && line !== '  },') || needsComma) throw new OtherLayout('an entry is expected');
       isPastEntries = true;
@@ -178,6 +183,7 @@ function parsePair(line: string): { name: string; entry: unknown } {
   const pairs = Object.entries(parseJson(`{${line}}`) as Record<string, unknown>);
   const [pair] = pairs;
   if (pair === undefined || pairs.length > 1) throw new OtherLayout('a line is not one entry');
+  if (isTooDeep(pair[1])) throw new OtherLayout('an entry is nested too deep');
   return { name: pair[0], entry: pair[1] };
 }
 

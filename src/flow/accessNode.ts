@@ -79,8 +79,8 @@ export interface AccessNode {
   heightOf(blockId: string): Promise<number>;
   /** Null when there is no such account. */
   account(address: string): Promise<ChainAccount | null>;
-  /** Runs a script at the latest sealed block and decodes its answer. Throws `computation` or `chain-state` when it fails. */
-  script(cadence: string, args: readonly FclArg[], options?: { readonly priority?: number }): Promise<unknown>;
+  /** Runs a script at the latest sealed block, or at `height`, and decodes its answer. Throws `computation` or `chain-state` when it fails. */
+  script(cadence: string, args: readonly FclArg[], options?: { readonly priority?: number; readonly height?: number }): Promise<unknown>;
   /** Broadcasts the body as it is. Sending twice is harmless. An error is never evidence that it was not accepted. */
   send(transaction: SignedTransaction, options?: { readonly priority?: number }): Promise<void>;
   result(txId: string): Promise<TransactionResult>;
@@ -125,6 +125,7 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
     async heightOf(blockId) {
       const [block] = await ask(BlocksAnswer, { kind: 'read', path: `/v1/blocks/${blockId}` });
       if (block === undefined) throw new AppError('data', `the access node knows no block ${blockId}`, { where });
+      if (block.header.id !== blockId) throw new AppError('data', `the access node answered for block ${block.header.id}, not ${blockId}`, { where });
       return block.header.height;
     },
 
@@ -132,6 +133,7 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       const answer = await rest.call({ kind: 'read', path: `/v1/accounts/${bareAddress(address)}?block_height=sealed&expand=keys` });
       if (answer.status === 404) return null;
       const account = parseAnswer(AccountAnswer, answer, where);
+      if (normalizeAddress(account.address) !== normalizeAddress(address)) throw new AppError('data', `the access node answered for account ${normalizeAddress(account.address)}, not ${normalizeAddress(address)}`, { where });
       return {
         address: normalizeAddress(account.address),
         balance: account.balance,
@@ -147,9 +149,9 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       };
     },
 
-    async script(cadence, args, o = {}) {
+    async script(cadence, args, { height, ...o } = {}) {
       const body = scriptBody(cadence, args);
-      return decodeCadence(await ask(ScriptAnswer, { kind: 'script', path: '/v1/scripts?block_height=sealed', body, ...o }));
+      return decodeCadence(await ask(ScriptAnswer, { kind: 'script', path: `/v1/scripts?block_height=${height ?? 'sealed'}`, body, ...o }));
     },
 
     async send(transaction, o = {}) {
@@ -170,7 +172,7 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       return {
         status: result.status,
         failed: isFailure ? classifyChainError(result.error_message, `transaction ${txId}`) : null,
-        events: await Promise.all(result.events.map(decodeEvent)),
+        events: await Promise.all(result.events.map(decodeIfPossible)),
         blockId: /^0*$/.test(result.block_id) ? null : result.block_id,
       };
     },
@@ -179,8 +181,9 @@ export function connectAccessNode(options: AccessNodeOptions): AccessNode {
       if (to < from || to - from >= MAX_EVENT_RANGE) throw new AppError('internal', `a range of events has 1 to ${MAX_EVENT_RANGE} blocks, not ${to - from + 1}`);
       const query = new URLSearchParams({ type, start_height: `${from}`, end_height: `${to}` });
       const blocks = await ask(EventsAnswer, { kind: 'event', path: `/v1/events?${query.toString()}` });
-      const answered = new Set(blocks.map((block) => block.block_height)).size;
-      if (answered !== to - from + 1) throw new AppError('network', `the access node answered for ${answered} of ${to - from + 1} blocks from ${from}`, { where });
+      // Other blocks than those that were asked for prove nothing about them.
+      const answered = new Set(blocks.map((block) => block.block_height).filter((height) => height >= from && height <= to)).size;
+      if (answered !== to - from + 1 || blocks.some((block) => block.block_height < from || block.block_height > to)) throw new AppError('network', `the access node answered for ${answered} of ${to - from + 1} blocks from ${from}`, { where });
       const events = blocks.flatMap((block) => block.events.map(async (event) => ({ ...(await decodeEvent(event)), height: block.block_height, txId: event.transaction_id })));
       return Promise.all(events);
     },
@@ -198,4 +201,17 @@ async function decodeEvent(event: EventAnswer): Promise<ChainEvent> {
   const where = `event ${event.type}`;
   const data = await decodeCadence(parseShape(JsonPayload, event.payload, where));
   return { type: event.type, data: parseShape(z.record(z.string(), z.unknown()), data, where) };
+}
+
+/**
+ * As {@link decodeEvent}; what can't be decoded has no data. A transaction may have an event that anybody's contract made, which must not keep the
+ * transaction from being settled; who needs that very event finds its data missing, and throws.
+ */
+async function decodeIfPossible(event: EventAnswer): Promise<ChainEvent> {
+  try {
+    return await decodeEvent(event);
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.kind === 'data') return { type: event.type, data: {} };
+    throw thrown;
+  }
 }

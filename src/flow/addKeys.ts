@@ -6,6 +6,7 @@ import { buildTransaction, type SignedTransaction } from './buildTransaction.js'
 import type { Cadence } from './cadence.js';
 import { checkSlot, type Slot } from './createAccounts.js';
 import type { Network } from './network.js';
+import { JsonPayload } from './restAnswers.js';
 import { parseShape } from './shape.js';
 import type { Signer } from './sign.js';
 
@@ -45,14 +46,22 @@ export async function buildAddKeys(options: AddKeysOptions): Promise<SignedTrans
   });
 }
 
+const JsonText = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'not JSON' });
+    return z.NEVER;
+  }
+});
 const Body = z.object({ arguments: z.tuple([z.string(), z.string()]) });
 const IntArg = z.object({ type: z.literal('Int'), value: z.coerce.number().int().positive() });
 
 /** How many keys a transaction of {@link buildAddKeys} adds, from its bytes. Throws `data` where it is none. */
 export function readKeyCount(body: string): number {
   const where = 'transaction that adds keys';
-  const [, count] = parseShape(Body, JSON.parse(body), where).arguments;
-  return parseShape(IntArg, JSON.parse(Buffer.from(count, 'base64').toString('utf8')), where).value;
+  const [, count] = parseShape(JsonText.pipe(Body), body, where).arguments;
+  return parseShape(JsonPayload.pipe(IntArg), count, where).value;
 }
 
 const KeyAdded = z.object({ address: z.string(), keyIndex: z.coerce.number().int().nonnegative() });

@@ -6,7 +6,8 @@ export const UNITS_PER_FLOW = 100_000_000n;
 /** The largest UFix64, in 10^-8: 184467440737.09551615. */
 export const MAX_AMOUNT = 2n ** 64n - 1n;
 
-const DECIMAL = /^(\d+)(?:\.(\d{1,8}))?$/;
+/** 12 digits before the point are all that a UFix64 has; a text of a million would take seconds. */
+const DECIMAL = /^(\d{1,20})(?:\.(\d{1,8}))?$/;
 
 /** Reads a decimal such as "0.075" as 10^-8 units. Throws `data` for anything that is not a UFix64 (sign, exponent, ninth decimal, too large). */
 export function parseAmount(text: string): bigint {

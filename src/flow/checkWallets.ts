@@ -42,7 +42,7 @@ export interface CheckedWallets {
 const BITS = { exists: 1, keyPresent: 2, flowReceiver: 4, vault: 8, receiverCapability: 16, balanceCapability: 32 } as const;
 
 const Answer = z.object({
-  height: z.string().regex(/^\d+$/).transform(Number),
+  height: z.string().regex(/^\d{1,20}$/).transform(Number).refine(Number.isSafeInteger, 'too large'),
   flags: z.string().regex(/^([0-9a-f]{2})*$/),
   balances: z.array(z.string()),
 });

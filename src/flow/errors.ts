@@ -1,4 +1,5 @@
 import { AppError, type AppErrorDetails, type ErrorKind } from '../errors.js';
+import { tlsMendOf } from '../tlsMend.js';
 
 interface Rule {
   readonly kind: ErrorKind;
@@ -107,17 +108,20 @@ export function classifyHttpFailure(failure: HttpFailure): AppError {
   if (byText !== null) return build(byText, text, { where });
   // A code without a rule: the chain ran the script and it failed.
   if (findCode(text) !== null) return build({ kind: 'chain-state', says: 'the chain refused' }, text, { where });
+  if (status >= 300 && status < 400) return build({ kind: 'usage', says: `the access node answered ${status}: redirects are not followed`, mend: 'set FLOW_ACCESS_NODE to where it leads' }, '', { where });
   if (status >= 500) return build({ kind: 'network', says: `the access node answered ${status}` }, text, { where });
   return build({ kind: 'internal', says: `the access node answered ${status}` }, text, { where });
 }
 
-/** In milliseconds; undefined when absent or not understood. */
+/** Nobody is left alone for longer because he says so: a timer of more than 24 days would fire at once. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/** In milliseconds, at most an hour; undefined when absent or not understood. */
 function parseRetryAfter(header: string | null): number | undefined {
   if (header === null || header.trim() === '') return undefined;
   const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+  const ms = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000;
+  return Number.isNaN(ms) ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms));
 }
 
 /** A call that got no answer: refused, reset, cut off or too late. Says nothing about whether it took effect. */
@@ -127,7 +131,8 @@ export function classifyThrown(thrown: unknown, where: string): AppError {
   if (error.name === 'TimeoutError') return new AppError('network', 'the access node did not answer in time', { where, cause: error, isTimeout: true });
   const cause = error.cause instanceof Error ? error.cause : undefined;
   const code = cause === undefined ? undefined : (cause as NodeJS.ErrnoException).code;
-  return new AppError('network', `the access node cannot be reached: ${code ?? cause?.message ?? error.message}`, { where, cause: error });
+  const mend = tlsMendOf(code);
+  return new AppError('network', `the access node cannot be reached: ${code ?? cause?.message ?? error.message}`, { where, cause: error, ...(mend === undefined ? {} : { mend }) });
 }
 
 /** Whether an answer to a broadcast only says that the same transaction is already there, which is as good as accepted. */

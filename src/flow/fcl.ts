@@ -1,4 +1,5 @@
 import { AppError } from '../errors.js';
+import { checkCadence } from './jsonCadence.js';
 
 /** A value in JSON-Cadence: what scripts and transactions take and give. */
 export interface FclArg {
@@ -62,8 +63,12 @@ async function importFcl(): Promise<Fcl> {
   return fcl;
 }
 
-/** Turns JSON-Cadence into plain values: numbers of any width stay strings, optionals become null, structs become objects. */
+/**
+ * Turns JSON-Cadence into plain values: numbers of any width stay strings, optionals become null, structs become objects. Throws `data` for what is none
+ * (see {@link checkCadence}).
+ */
 export async function decodeCadence(value: unknown): Promise<unknown> {
   const fcl = await loadFcl();
+  checkCadence(value);
   return fcl.decode({ encodedData: value });
 }

@@ -1,7 +1,10 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { AppError } from '../errors.js';
+import { ARN_EXAMPLE, regionOfArn } from '../kms/arn.js';
+import type { Kms } from '../kms/kms.js';
+import { readSecretFile } from '../secretFile.js';
 import type { FlowKey } from './flowJson.js';
+import { createKmsSigner } from './kmsSigner.js';
 import { createSigner, type Signer } from './sign.js';
 
 export interface FunderKeyOptions {
@@ -14,42 +17,55 @@ export interface FunderKeyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The variable that can hold a funder's key in place of its file: FUNDER_KEY_FUNDER_1 for funder-1. */
+/** The variable that can hold a funder's key in place of what flow.json names: FUNDER_KEY_FUNDER_1 for funder-1. */
 export function funderKeyVariable(name: string): string {
   return `FUNDER_KEY_${name.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}`;
 }
 
-/** A funder's signer, its key from the environment or from a file of mode 0600. Throws `usage`, without the key, when there is none to trust. */
-export function loadFunderKey(options: FunderKeyOptions): Signer {
-  const { key, where } = options;
-  const variable = funderKeyVariable(options.name);
-  const fromEnv = options.env[variable];
-  const path = isAbsolute(key.location) ? key.location : join(options.folder, key.location);
-  const privateKey = fromEnv === undefined || fromEnv === '' ? readKeyFile(path, variable) : fromEnv;
+/** Where a funder's key is, and who says so. */
+type Place =
+  | { readonly kind: 'key'; readonly privateKey: string; readonly where: string }
+  | { readonly kind: 'aws-kms'; readonly keyArn: string; readonly where: string };
+
+/**
+ * A funder's signer. FUNDER_KEY_<NAME> goes before flow.json: the key in hex, `file:PATH`, `mounted:PATH` or `aws-kms:ARN`; flow.json names a file or a KMS key.
+ * Throws `usage`, without the key, when there is none to trust, and KMS's error where that is asked in vain.
+ */
+export async function openFunderKey(options: FunderKeyOptions): Promise<Signer> {
+  const { key } = options;
+  const algorithms = { signatureAlgorithm: key.signatureAlgorithm, hashAlgorithm: key.hashAlgorithm };
+  const place = findPlace(options);
+  if (place.kind === 'aws-kms') return createKmsSigner({ kms: await openKms(place), keyArn: place.keyArn, where: place.where, ...algorithms });
   try {
-    const bare = privateKey.trim().replace(/^0x/i, '').toLowerCase();
-    return createSigner({ privateKey: bare, signatureAlgorithm: key.signatureAlgorithm, hashAlgorithm: key.hashAlgorithm });
+    const bare = place.privateKey.trim().replace(/^0x/i, '').toLowerCase();
+    return createSigner({ privateKey: bare, ...algorithms });
   } catch (cause) {
     if (!(cause instanceof AppError)) throw cause;
-    throw new AppError('usage', cause.message, { where: fromEnv === undefined || fromEnv === '' ? path : variable, mend: `give ${where} a key of ${key.signatureAlgorithm} in hex` });
+    throw new AppError('usage', cause.message, { where: place.where, mend: `give ${options.where} a key of ${key.signatureAlgorithm} in hex` });
   }
 }
 
-function readKeyFile(path: string, variable: string): string {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch {
-    throw new AppError('usage', 'the key file cannot be read', { where: path, mend: `put the key there with mode 0600, or set ${variable}` });
+function findPlace({ name, where, folder, key, env }: FunderKeyOptions): Place {
+  const variable = funderKeyVariable(name);
+  const text = env[variable]?.trim() ?? '';
+  if (text !== '') return readVariable(text, variable);
+  if (key.type === 'aws-kms') return { kind: 'aws-kms', keyArn: key.resourceID, where };
+  const path = isAbsolute(key.location) ? key.location : join(folder, key.location);
+  return { kind: 'key', privateKey: readSecretFile(path, 'own'), where: path };
+}
+
+function readVariable(text: string, variable: string): Place {
+  const [, scheme, rest = ''] = /^(file|mounted|aws-kms):(.*)$/s.exec(text) ?? [];
+  if (scheme === undefined) return { kind: 'key', privateKey: text, where: variable };
+  if (scheme === 'aws-kms') {
+    if (regionOfArn(rest) === null) throw new AppError('usage', `must name its KMS key as aws-kms:${ARN_EXAMPLE}`, { where: variable });
+    return { kind: 'aws-kms', keyArn: rest, where: variable };
   }
-  try {
-    // Looked at through the open file, so that it cannot be swapped in between. Windows has no such modes.
-    const mode = fstatSync(file).mode & 0o777;
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw new AppError('usage', `the key file can be read by others (mode ${mode.toString(8).padStart(4, '0')})`, { where: path, mend: `chmod 600 ${path}` });
-    }
-    return readFileSync(file, 'utf8');
-  } finally {
-    closeSync(file);
-  }
+  if (!isAbsolute(rest)) throw new AppError('usage', `must name a file by its whole path: ${scheme}:/etc/wallet-sync/funder.key`, { where: variable });
+  return { kind: 'key', privateKey: readSecretFile(rest, scheme === 'file' ? 'own' : 'mounted'), where: variable };
+}
+
+/** Loaded where it is named: nobody else has the package. */
+async function openKms(place: { readonly keyArn: string; readonly where: string }): Promise<Kms> {
+  return (await import('../kms/kms.js')).openKms({ region: regionOfArn(place.keyArn), where: place.where });
 }

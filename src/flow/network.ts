@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { readSmallFile } from '../bounds/readSmallFile.js';
 import { normalizeAddress } from './address.js';
 import { isAddressOf, type NetworkName } from './addressSpace.js';
 import { FlowJson, type FlowAccount } from './flowJson.js';
-import { loadFunderKey } from './funderKey.js';
+import { openFunderKey } from './funderKey.js';
 import type { Signer } from './sign.js';
 
 /** An account that proposes and pays. */
@@ -47,36 +47,39 @@ export interface NetworkOptions {
 
 /**
  * Reads flow.json (the Flow CLI's format) for one network. Throws one `usage` error that lists everything wrong: a file that is
- * missing or no JSON, an inline key, a key file that others can read, a funding account that is not there.
+ * missing or no JSON, an inline key, a key file that others can read, a funding account that is not there. A key in AWS KMS is asked for its public key,
+ * which can also throw `network` and `rate-limit`.
  */
-export function loadNetwork(options: NetworkOptions): Network {
+export async function loadNetwork(options: NetworkOptions): Promise<Network> {
   const name = z.enum(['mainnet', 'testnet', 'emulator']).safeParse(options.network).data;
   if (name === undefined) throw new AppError('usage', `there is no network ${JSON.stringify(options.network)}`, { where: 'NETWORK', mend: 'set mainnet, testnet or emulator' });
   const flowJson = readFlowJson(options.flowJsonPath);
 
   const names = options.fundingAccounts ?? Object.keys(flowJson.accounts).filter((account) => /^funder-/.test(account) && belongsTo(flowJson.accounts[account], name));
-  const faults: AppError[] = [];
   const funders: Funder[] = [];
-  for (const funder of new Set(names)) {
-    try {
-      funders.push(loadFunder(funder, flowJson.accounts[funder], options));
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      faults.push(error);
-    }
+  const faults: AppError[] = [];
+  // Each object has a "constructor", and it is no account.
+  for (const outcome of await Promise.allSettled([...new Set(names)].map((funder) => loadFunder(funder, Object.hasOwn(flowJson.accounts, funder) ? flowJson.accounts[funder] : undefined, options)))) {
+    if (outcome.status === 'fulfilled') funders.push(outcome.value);
+    else if (outcome.reason instanceof AppError) faults.push(outcome.reason);
+    else throw outcome.reason;
   }
   const [first] = faults;
   if (first !== undefined) {
     if (faults.length === 1) throw first;
-    throw new AppError('usage', `${faults.length} funding accounts cannot be used\n${faults.map((fault) => `- ${fault.explain()}`).join('\n')}`, { where: options.flowJsonPath });
+    const kind = faults.every((fault) => fault.kind === first.kind) ? first.kind : 'usage';
+    throw new AppError(kind, `${faults.length} funding accounts cannot be used\n${faults.map((fault) => `- ${fault.explain()}`).join('\n')}`, { where: options.flowJsonPath });
   }
   return { name, ...NETWORKS[name], contracts: readContracts(flowJson, name), funders };
 }
 
+/** A project of hundreds of contracts has some 100 kB. */
+const MAX_FLOW_JSON_BYTES = 4_000_000;
+
 function readFlowJson(path: string): FlowJson {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readSmallFile(path, MAX_FLOW_JSON_BYTES);
   } catch (cause) {
     throw new AppError('usage', 'flow.json cannot be read', { where: path, mend: 'set FLOW_JSON to the path of flow.json', cause });
   }
@@ -102,14 +105,14 @@ function readContracts(flowJson: FlowJson, network: NetworkName): Record<string,
   return found;
 }
 
-function loadFunder(name: string, account: FlowAccount | undefined, options: NetworkOptions): Funder {
+async function loadFunder(name: string, account: FlowAccount | undefined, options: NetworkOptions): Promise<Funder> {
   const where = `${options.flowJsonPath}: accounts.${name}`;
   if (account === undefined) throw new AppError('usage', 'there is no such account', { where, mend: 'correct FUNDING_ACCOUNTS, or add the account' });
   const address = normalizeAddress(account.address);
   const network = options.network as NetworkName;
   if (!belongsTo(account, network)) throw new AppError('usage', `${address} is not an address of ${network}`, { where, mend: 'name an account of that network' });
   const key = account.key;
-  const signer = loadFunderKey({ name, where, folder: dirname(resolve(options.flowJsonPath)), key, env: options.env });
+  const signer = await openFunderKey({ name, where, folder: dirname(resolve(options.flowJsonPath)), key, env: options.env });
   return { name, address, keyIndexes: key.indexes, signer };
 }
 

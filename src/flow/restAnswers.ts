@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** The shapes of an access node's REST answers (https://developers.flow.com/http-api), as far as they are used. Numbers come as strings. */
 
 const Integer = z
-  .union([z.string().regex(/^\d+$/), z.number().int().nonnegative()])
+  .union([z.string().regex(/^\d{1,20}$/), z.number().int().nonnegative()])
   .transform(Number)
   .refine(Number.isSafeInteger, 'too large');
 
@@ -19,7 +19,8 @@ export const BlocksAnswer = z.array(
 
 export const AccountAnswer = z.object({
   address: z.string(),
-  balance: z.string().regex(/^\d+$/).transform(BigInt),
+  // UFix64 in 10^-8: 20 digits at most. Making a number of a million digits takes seconds.
+  balance: z.string().regex(/^\d{1,20}$/).transform(BigInt),
   keys: z
     .array(
       z.object({
@@ -58,8 +59,9 @@ const STATUSES = { '': 'unknown', unknown: 'unknown', pending: 'pending', finali
 export const ResultAnswer = z.object({
   block_id: z.string().nullish().transform((id) => id ?? ''),
   status: z.string().transform((text, context) => {
-    const status = STATUSES[text.toLowerCase() as keyof typeof STATUSES] as (typeof STATUSES)[keyof typeof STATUSES] | undefined;
-    if (status !== undefined) return status;
+    const name = text.toLowerCase();
+    // "constructor" is a property of every object, and no status.
+    if (Object.hasOwn(STATUSES, name)) return STATUSES[name as keyof typeof STATUSES];
     context.addIssue({ code: 'custom', message: `a status that is not known: ${text.slice(0, 40)}` });
     return z.NEVER;
   }),

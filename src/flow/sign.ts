@@ -38,15 +38,23 @@ export function createSigner(options: SignerOptions): Signer {
   const secret = Uint8Array.from(Buffer.from(privateKey, 'hex'));
 
   async function sign(messageHex: string): Promise<string> {
-    if (!/^(?:[0-9a-f]{2})+$/i.test(messageHex)) throw new AppError('internal', 'a message to sign is hex and not empty');
-    const digest = createHash(HASHES[hashAlgorithm]).update(Buffer.from(messageHex, 'hex')).digest();
+    const digest = digestOf(messageHex, hashAlgorithm);
     const curve = await CURVES[signatureAlgorithm]();
     const signature = Buffer.from(curve.sign(Uint8Array.from(digest), secret, { prehash: false })).toString('hex');
-    if (!verifySignature({ publicKey, digest, signature, algorithm: signatureAlgorithm })) {
-      throw new AppError('internal', 'a signature did not verify and was not used');
-    }
-    return signature;
+    return requireOwn(signature, { publicKey, digest, algorithm: signatureAlgorithm });
   }
 
   return Object.freeze({ publicKey, signatureAlgorithm, hashAlgorithm, sign });
+}
+
+/** The digest, 32 bytes, that is signed of a message (hex). */
+export function digestOf(messageHex: string, hashAlgorithm: HashAlgorithm): Buffer {
+  if (!/^(?:[0-9a-f]{2})+$/i.test(messageHex)) throw new AppError('internal', 'a message to sign is hex and not empty');
+  return createHash(HASHES[hashAlgorithm]).update(Buffer.from(messageHex, 'hex')).digest();
+}
+
+/** The signature (r and s, hex), once it is shown to be the public key's. */
+export function requireOwn(signature: string, of: { readonly publicKey: string; readonly digest: Buffer; readonly algorithm: SignatureAlgorithm }): string {
+  if (!verifySignature({ ...of, signature })) throw new AppError('internal', 'a signature did not verify and was not used');
+  return signature;
 }

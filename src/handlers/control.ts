@@ -23,6 +23,9 @@ export interface Control {
   obey(heard: readonly HeardCommand[]): Promise<void>;
 }
 
+/** Each command that was heard costs a statement: more of them than this are no operator's. */
+const MANY = 20;
+
 /** What operators want, read from its rows: a NOTIFY only says that they changed. */
 export function createControl(instance: Instance, options: ControlOptions): Control {
   const { journal, log, id } = instance;
@@ -38,6 +41,8 @@ export function createControl(instance: Instance, options: ControlOptions): Cont
   };
 
   const readNow = async (): Promise<void> => {
+    // Before what was heard is recorded: a pause that is a row already does not wait behind a flood of NOTIFYs.
+    if (unrecorded.length > MANY && (await readControl(journal)).paused) paused = true;
     await recordCommands();
     const { paused: now, resyncs } = await readControl(journal);
     const hasChanged = now !== paused;

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { toAppError } from '../errors.js';
+import { closeToOthers } from '../files/checkKeyFiles.js';
 import { lockFolder, type FolderLock } from '../files/folderLock.js';
 import { compareFlowProduction, mergeFlowProduction, type Corrupt } from '../files/flowProduction.js';
-import { prepareFolder } from '../files/keyFiles.js';
 import type { EntrySource, FileAccount, Merged } from '../files/mergeEntries.js';
+import { prepareFolder, requireOwnFolder } from '../files/ownFolder.js';
 import { accountsByUser, assignmentsAfter, EXPORT_START, exportEnd, exportStart, type ExportCursor } from '../journal/exports.js';
 import { createKeyFiles, type ExportInstance } from './exportKeys.js';
 
@@ -91,6 +92,11 @@ export function createConfigExport(instance: ExportInstance, options: ConfigExpo
       await prepareFolder(join(folder, 'pkeys'));
       lock = await lockFolder(folder, options.lockStaleMs ?? LOCK_STALE_MS, (reason) => log.warn({ path: folder, reason }, 'configuration lock lost'));
       if (lock === null) return false;
+      for (const file of [path, `${path}.backup`]) if (closeToOthers(file)) log.warn({ path: file }, 'configuration file that others could read was closed to them');
+    } else {
+      // Prepared when the lock was taken; nothing is written where one has become a link since.
+      requireOwnFolder(folder);
+      requireOwnFolder(join(folder, 'pkeys'));
     }
     // Nobody tells when somebody takes the file away.
     if (!isCompared || (mustWrite && entries > 0 && !existsSync(path))) await compare();

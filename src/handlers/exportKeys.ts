@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { toAppError } from '../errors.js';
+import { checkKeyFiles } from '../files/checkKeyFiles.js';
 import { hasKeyFile, holdsKey, placeKeyFile } from '../files/keyFiles.js';
 import { readKeyNames, type KeyNames } from '../files/keyNames.js';
+import { requireOwnFolder } from '../files/ownFolder.js';
 import { syncFolder } from '../files/writePartial.js';
 import { writeAudit } from '../journal/audit.js';
 import { keysOf, type SealedKey } from '../journal/exports.js';
@@ -26,7 +28,7 @@ export interface KeyFiles {
   ensure(authIds: readonly string[]): Promise<void>;
   /** Whether a user's key file is there. Where none are to be written, all count as there. */
   has(authId: string): boolean;
-  /** Those that are there now, for comparing with all accounts. Null where none are to be written. */
+  /** Those that are there now, for comparing with all accounts, once all have been looked at: what others could read is closed to them. Null where none are to be written. */
   names(): Promise<KeyNames | null>;
 }
 
@@ -51,6 +53,8 @@ export function createKeyFiles(instance: ExportInstance): KeyFiles {
   const ensureBatch = async (authIds: readonly string[]): Promise<void> => {
     const sealed = await keysOf(journal, authIds);
     if (sealed.length === 0) return;
+    // Before a key is opened: the folder may have become a link since it was prepared.
+    requireOwnFolder(folder);
     const opener = await vault.openFor({ why: 'its key file for the Flow CLI', authIds: sealed.map((key) => key.authId) });
     const placed: string[] = [];
     const failures: unknown[] = [];
@@ -78,6 +82,13 @@ export function createKeyFiles(instance: ExportInstance): KeyFiles {
       for (let from = 0; from < authIds.length; from += BATCH) await ensureBatch(authIds.slice(from, from + BATCH));
     },
     has: (authId) => hasKeyFile(folder, authId),
-    names: () => readKeyNames(folder),
+    async names() {
+      const { tightened, foreign } = await checkKeyFiles(folder);
+      if (tightened > 0) log.warn({ path: folder, files: tightened, mend: 'who could read them has the keys of those wallets' }, 'key files that others could read were closed to them');
+      const [authId] = foreign;
+      if (authId !== undefined) log.warn({ path: folder, files: foreign.size, authId, mend: 'see who put them there' }, 'key files that are links or of another user are not read, and replaced');
+      const names = await readKeyNames(folder);
+      return { count: names.count, has: (name) => !foreign.has(name) && names.has(name) };
+    },
   };
 }

@@ -1,7 +1,9 @@
 import { toAppError } from '../errors.js';
 import { buildFundWallets, MAX_DEPOSITS_PER_TRANSACTION } from '../flow/fundWallets.js';
 import { leaseSpareSlot, releaseSlot } from '../journal/slots.js';
+import { isFunderAtFloor } from '../journal/sqlErrors.js';
 import type { LiveTransaction } from '../journal/transactions.js';
+import { leaveAtFloor } from './checkFunders.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
 import { submitTransaction } from './submitTransaction.js';
@@ -41,6 +43,9 @@ export async function fundWallets(instance: Instance, follower: Pick<Transaction
   } catch (thrown) {
     // Where even this does not succeed, the lease is taken for lost half a minute later.
     await releaseSlot(journal, instance.id, slot, null).catch(() => undefined);
-    throw toAppError(thrown);
+    const error = toAppError(thrown);
+    // Fewer may still fit above its floor: only one that has no room for a single wallet is out.
+    if (isFunderAtFloor(error) && batch.length === 1) await leaveAtFloor(instance, slot.address);
+    throw error;
   }
 }

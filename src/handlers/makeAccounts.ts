@@ -3,15 +3,23 @@ import { buildCreateAccounts } from '../flow/createAccounts.js';
 import { generateKeyPair } from '../flow/keys.js';
 import { prepareAccounts, readDemand, releaseUnused, type Demand, type NewKey, type PreparedAccount } from '../journal/demand.js';
 import { leaseSlot, releaseSlot, type Slot } from '../journal/slots.js';
-import { isSchemaMissing } from '../journal/sqlErrors.js';
+import { isFunderAtFloor, isLimitReached, isSchemaMissing } from '../journal/sqlErrors.js';
 import type { BatchSize } from './batchSize.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
+import { createAccountLimits } from './limits.js';
+import { leaveAtFloor } from './checkFunders.js';
 import type { Pace } from './pace.js';
 import { submitTransaction } from './submitTransaction.js';
 
 /** A pool that is only short, with nobody waiting, is filled when nobody was given an account for this long. */
 const QUIET_MS = 10_000;
+
+/** Others have prepared accounts for the last room or demand; what they record shows, or they die. */
+const OTHERS_MS = 1_000;
+
+/** After a refusal that the look before it had not foreseen. */
+const REFUSED_MS = 250;
 
 export interface Maker {
   /** Starts as many batches as demand and slots allow now. Resolves when they are recorded and handed to the follower. */
@@ -36,6 +44,7 @@ export interface MakerOptions {
 export function createMaker(instance: Instance, options: MakerOptions): Maker {
   const { settings, journal, network, log } = instance;
   const addresses = network.funders.map((funder) => funder.address);
+  const limits = createAccountLimits(instance);
   /** The slot of the batch that is being built. */
   let leased: Slot | null = null;
   /** Set while that slot, or prepared accounts, may be held though no batch is being built. */
@@ -55,11 +64,11 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
     return demand.demand >= half || demand.quietMs >= QUIET_MS ? demand.demand : 0;
   };
 
-  const makeKeys = (count: number): Promise<NewKey[]> =>
+  const makeKeys = (count: number, masterKey: string | undefined): Promise<NewKey[]> =>
     Promise.resolve(
       Array.from({ length: Math.max(0, count) }, () => {
         const { privateKey, publicKey } = generateKeyPair();
-        return { publicKey, encryptedPrivateKey: instance.vault.seal(privateKey, publicKey) };
+        return { publicKey, encryptedPrivateKey: instance.vault.seal(privateKey, publicKey, masterKey) };
       }),
     );
 
@@ -74,11 +83,22 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
 
   /** Something went wrong before the record, so nothing was sent: what is held is given up, at the next look if not now. */
   const giveBack = async (error: AppError): Promise<void> => {
+    leftBehind = true;
+    if (isLimitReached(error) || isFunderAtFloor(error)) return waitForRoom(error);
     const delayMs = options.pace.noteFailure(error);
     log.warn({ kind: error.kind, reason: error.message, where: error.where, mend: error.mend, retryInMs: delayMs }, 'creation not started');
     lookAgainIn(delayMs);
-    leftBehind = true;
     await release();
+  };
+
+  /** Another took the room between the look and the record, or the funder has come down to its floor: no failure, and the keys stay for the next batch. */
+  const waitForRoom = async (error: AppError): Promise<void> => {
+    log.debug({ reason: error.message }, 'creation waits for room');
+    limits.noteRefused();
+    const slot = leased;
+    await release();
+    if (isFunderAtFloor(error) && slot !== null) await leaveAtFloor(instance, slot.address);
+    lookAgainIn(REFUSED_MS);
   };
 
   const release = async (): Promise<void> => {
@@ -101,12 +121,18 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
         if (demand.demand > 0) lookAgainIn(QUIET_MS);
         return false;
       }
+      const waitMs = await limits.wait();
+      if (waitMs > 0) {
+        lookAgainIn(waitMs);
+        return false;
+      }
       const slot = (leased = await leaseSlot(journal, instance.id, addresses));
       if (slot === null) return false;
-      const accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, makeKeys });
+      const accounts = await prepareAccounts(journal, { instanceId: instance.id, poolSize: settings.POOL_SIZE, maxAccounts: options.batchSize.current(), decide, room: limits.room, masterKey: instance.vault.keyId, makeKeys });
       if (accounts.length === 0) {
         await releaseSlot(journal, instance.id, slot, slot.sequenceNumber);
         leased = null;
+        lookAgainIn(OTHERS_MS);
         return false;
       }
       await instance.faultPoints.at('key stored');

@@ -4,7 +4,9 @@ import { FULL_WEIGHT } from '../flow/keys.js';
 import { buildRepairWallet } from '../flow/repairWallet.js';
 import { createSigner, type Signer } from '../flow/sign.js';
 import { drawPayer, leaseWalletSlot, releaseSlot, removeIdleWalletSlots, type Slot } from '../journal/slots.js';
+import { isFunderAtFloor } from '../journal/sqlErrors.js';
 import type { LiveTransaction, Payer } from '../journal/transactions.js';
+import { leaveAtFloor } from './checkFunders.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
 import { funderSigner, submitTransaction } from './submitTransaction.js';
@@ -29,7 +31,7 @@ export interface RepairOptions {
 /**
  * Gives a wallet the vault and the capabilities that it lacks: the wallet itself proposes and signs, and any funder in rotation pays,
  * whose slots stay free. Throws where nothing was sent: `data` where the wallet's key can't sign, it has an unsealed transaction, or its
- * user is gone; `funds` where no funder is in rotation; `network` where an application holds the account's row.
+ * user is gone; `funds` where no funder is in rotation, the payer is at its floor, or a spending limit has no room; `network` where an application holds the account's row.
  */
 export async function repairWallet(instance: Instance, follower: Pick<TransactionFollower, 'referenceBlock' | 'follow'>, wallet: BrokenWallet, options: RepairOptions): Promise<LiveTransaction> {
   const { journal, cadence, vault } = instance;
@@ -53,7 +55,9 @@ export async function repairWallet(instance: Instance, follower: Pick<Transactio
   } catch (thrown) {
     // Where even this does not succeed, the lease is taken for lost half a minute later.
     await giveBack(instance, slot).catch(() => undefined);
-    throw toAppError(thrown);
+    const error = toAppError(thrown);
+    if (isFunderAtFloor(error)) await leaveAtFloor(instance, payer.address);
+    throw error;
   }
 }
 

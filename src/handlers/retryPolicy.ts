@@ -47,6 +47,8 @@ export function retryPolicy(kind: ErrorKind): RetryPolicy {
 /** What a pause of 0 doubles from: a failure that recurs must not become a loop without a pause. */
 const FIRST_PAUSE_MS = 125;
 const PARKED_MS = 60_000;
+/** The longest that a timer waits, 24 days: one for longer fires at once, and again, and again. */
+const LONGEST_ASKED_MS = 2_147_483_647;
 
 /**
  * How long to wait before attempt number `attempt` (1 is the first retry), in milliseconds; what the peer asked for counts as a minimum.
@@ -54,7 +56,7 @@ const PARKED_MS = 60_000;
  */
 export function retryDelayMs(error: AppError, attempt: number, random: () => number = Math.random): number {
   const policy = retryPolicy(error.kind);
-  const asked = error.retryAfterMs ?? 0;
+  const asked = Math.min(LONGEST_ASKED_MS, error.retryAfterMs ?? 0);
   if (policy.action === 'park') return Math.max(asked, PARKED_MS);
   const doublings = Math.min(Math.max(attempt - 1, 0), 20);
   const ceiling = Math.min(policy.capMs, doublings === 0 ? policy.firstMs : (policy.firstMs || FIRST_PAUSE_MS) * 2 ** doublings);

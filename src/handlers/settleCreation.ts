@@ -2,8 +2,9 @@ import { AppError } from '../errors.js';
 import type { ChainEvent } from '../flow/accessNode.js';
 import { MAX_COMPUTE } from '../flow/buildTransaction.js';
 import { readCreatedAccounts, readFee, type CreatedAccount } from '../flow/createAccounts.js';
+import { withdrawnFrom } from '../flow/withdrawals.js';
 import { recordFailedCreation, recordGivenUpCreation, recordSealedCreation } from '../journal/creations.js';
-import { readMembers, type LiveTransaction } from '../journal/transactions.js';
+import { payerOf, readMembers, type LiveTransaction } from '../journal/transactions.js';
 import type { BatchSize } from './batchSize.js';
 import { blamedBy, sayBlamed, withSolution } from './blame.js';
 import type { Instance } from './instance.js';
@@ -15,7 +16,7 @@ import type { Settler } from './settler.js';
 
 /** Turns the results of creations into journal states; the blame follows what a member can cause and what it can't. */
 export function createCreationSettler(instance: Instance, batchSize: BatchSize, pace: Pace): Settler {
-  const { journal, node, log, statistics } = instance;
+  const { journal, node, network, log, statistics } = instance;
   const keysOf = async (transaction: LiveTransaction): Promise<string[]> => (await readMembers(journal, transaction.id)).map((member) => member.publicKey);
 
   const recordSealed = async (transaction: LiveTransaction, created: readonly CreatedAccount[], events: readonly ChainEvent[], sealedHeight: number): Promise<boolean> => {
@@ -27,6 +28,7 @@ export function createCreationSettler(instance: Instance, batchSize: BatchSize, 
       created,
       fee: fee?.amount ?? null,
       executionEffort: fee?.executionEffort ?? null,
+      withdrawn: withdrawnFrom(payerOf(transaction), events, network),
     });
     if (fee !== null) batchSize.noteEffort(created.length, fee.executionEffort, MAX_COMPUTE);
     pace.noteSuccess();

@@ -10,6 +10,9 @@ import { sayEnded } from './sayEnded.js';
 import { lastBlockOf, scanEvents } from './scanEvents.js';
 import type { Settler } from './settler.js';
 
+/** Whether a sealed funding's events show nothing that it did: they were not in the answer. */
+export const lacksEvents = (events: readonly ChainEvent[], network: Instance['network']): boolean => readFee(events) === null && readDeposits(events, network).length === 0;
+
 /** Turns the results of fundings into journal states. What the chain shows as deposited is what counts. */
 export function createFundingSettler(instance: Instance): Settler {
   const { journal, node, network, log, statistics } = instance;
@@ -35,7 +38,11 @@ export function createFundingSettler(instance: Instance): Settler {
   };
 
   return {
-    sealed: (transaction, events, sealedHeight) => recordSealed(transaction, events, events, sealedHeight),
+    async sealed(transaction, events, sealedHeight) {
+      // A member that takes no FLOW is passed over, but then the fee shows: an answer without both lacks its events, and is asked for again.
+      if (lacksEvents(events, network)) throw new AppError('network', 'the result shows neither a deposit nor a fee', { where: 'access node' });
+      return recordSealed(transaction, events, events, sealedHeight);
+    },
 
     async failed(transaction, error, events, sealedHeight) {
       const members = await countMembers(transaction);

@@ -4,9 +4,10 @@ import { anyOutOfRotation } from '../journal/slots.js';
 import { checkFunders } from './checkFunders.js';
 import type { TransactionFollower } from './followTransactions.js';
 import type { Instance } from './instance.js';
+import { reckon } from './reckon.js';
 import { watchGivenUp } from './watchGivenUp.js';
 
-/** Creations given up this recently are looked at on each tending; older ones in each sweep. */
+/** Transactions given up this recently are looked at on each tending; older ones in each sweep. */
 const WATCH_MS = 600_000;
 /** A node allows 100 reads a second, and users come first. */
 const WATCHED = 20;
@@ -22,7 +23,7 @@ export interface TendOptions {
 
 /**
  * What must be looked at between sweeps, by state and not by event: the access node (an idle daemon asks nothing of it), funders
- * that left the rotation, creations that were given up. Never throws: each is logged, and looked at again the next time.
+ * that left the rotation, transactions that were given up, and those of which the ledger lacks something. Never throws: each is logged, and looked at again the next time.
  */
 export async function tend(instance: Instance, options: TendOptions): Promise<void> {
   const { journal, network, log } = instance;
@@ -38,6 +39,7 @@ export async function tend(instance: Instance, options: TendOptions): Promise<vo
   // Also keeps a reference block at hand: the next creation need not ask for one.
   await attempt('access node', async () => (await options.follower.referenceBlock(), false));
   await attempt('funders', async () => (await anyOutOfRotation(journal, network.funders.map((funder) => funder.address))) && (await checkFunders(instance, options.signal)) > 0);
-  await attempt('given-up creations', async () => (await watchGivenUp(instance, WATCH_MS, WATCHED)) > 0);
+  await attempt('given-up transactions', async () => (await watchGivenUp(instance, WATCH_MS, WATCHED)) > 0);
+  await attempt('ledger', async () => (await reckon(instance, WATCHED), false));
   await attempt('pool', async () => (!(await anyoneWaiting(journal)) && options.topUp(), false));
 }

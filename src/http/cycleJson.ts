@@ -12,6 +12,7 @@ export const cycleToJson = (cycle: Cycle) => ({
   waiting: cycle.waiting,
   set_apart: cycle.set_apart,
   unknown: cycle.unknown,
+  limited: cycle.limited,
   flow_spent: formatAmount(BigInt(cycle.flow_spent)),
   calls: cycle.calls,
   errors: cycle.errors,

@@ -12,7 +12,7 @@ export async function reportFunders({ instance, journal }: HttpDeps) {
   const { network, node, settings } = instance;
   const [slots, spending] = [await readSlots(journal), await readSpending(journal)];
   const seen = await seeFunders(network, node, slots);
-  const lowWater = lowWaterMark(settings.FLOW_FUNDING_AMOUNT);
+  const lowWater = lowWaterMark(settings);
   return {
     funders: seen.map((each) => ({
       ...funderToJson(each, lowWater),

@@ -26,7 +26,7 @@ export function createTokenCheck(token: string, now: () => number = Date.now): T
     const [expires = '', signature = ''] = value.split('.');
     return /^\d{1,13}$/.test(expires) && same(signature, sign(expires)) && Number(expires) > now();
   };
-  /** Who is right is let in, however often others at his address (a proxy's) were wrong: guessing is what must be slow. */
+  /** Who is right is let in, however often others at his address (a proxy's) were wrong. What keeps guessing vain is the token's length; this keeps its answers cheap. */
   const check = (given: string, address: string): boolean | null => {
     if (same(given, token)) return true;
     if (failures.areTooMany(address)) return null;

@@ -15,10 +15,15 @@ export const AUDIT_KINDS = [
   'wallet-given',
   'wallet-funded',
   'wallet-repaired',
+  'wallet-adopted',
   'paused',
   'resumed',
   'resync-asked',
   'retried',
+  'master-key-registered',
+  'rotation-started',
+  'keys-rewrapped',
+  'rotation-ended',
   'audit-forgotten',
 ] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];

@@ -7,12 +7,15 @@ export interface Balance {
   readonly balance: bigint;
 }
 
-/** Keeps what the chain has just shown, for those who must not ask it. An account that stands twice in flow.json, under two keys, counts once. */
-export async function saveBalances(db: Db, balances: readonly Balance[]): Promise<void> {
+/**
+ * Keeps what the chain has just shown, for those who must not ask it, and for the funders' floor. `readMs`: how long ago the chain was asked, or
+ * longer. An account that stands twice in flow.json, under two keys, counts once.
+ */
+export async function saveBalances(db: Db, balances: readonly Balance[], readMs: number): Promise<void> {
   await db.query(
-    `insert into wallet_sync.funder_balance (address, balance) select distinct on (address) address, balance from unnest($1::text[], $2::bigint[]) seen (address, balance) order by address
-     on conflict (address) do update set balance = excluded.balance, seen_at = clock_timestamp()`,
-    [balances.map((each) => each.address), balances.map((each) => each.balance.toString())],
+    `select wallet_sync.save_balance(b.address, b.balance, $3) from (
+       select distinct on (address) address, balance from unnest($1::text[], $2::bigint[]) seen (address, balance) order by address) b`,
+    [balances.map((each) => each.address), balances.map((each) => each.balance.toString()), readMs],
   );
 }
 

@@ -1,7 +1,8 @@
-import { z } from 'zod';
 import type { AppError } from '../errors.js';
-import { queryRows, type Db, type Journal } from './pool.js';
-import { liveRow, settleTransaction, toLive, type Ending, type LiveTransaction } from './transactions.js';
+import { recordLateSeal, type LateSeal } from './givenUp.js';
+import type { Db, Journal } from './pool.js';
+import { recordAccountCost } from './reckonings.js';
+import { settleTransaction, type Ending, type LiveTransaction } from './transactions.js';
 
 /** A key and the address that its sealed AccountKeyAdded event shows. */
 export interface Created {
@@ -17,6 +18,8 @@ export interface SealedCreation {
   readonly created: readonly Created[];
   readonly fee: bigint | null;
   readonly executionEffort: number | null;
+  /** All that left the payer, in 10^-8 FLOW. Null, or left out: not known yet. */
+  readonly withdrawn?: bigint | null;
 }
 
 /**
@@ -24,7 +27,11 @@ export interface SealedCreation {
  * Returns how many became free; 0 where another instance has taken it over and recorded, or will record, it.
  */
 export async function recordSealedCreation(journal: Journal, sealed: SealedCreation): Promise<number> {
-  return (await settleTransaction(journal, { ...sealed, error: null }, (db) => free(db, sealed))) ?? 0;
+  const settled = await settleTransaction(journal, { ...sealed, error: null }, async (db) => {
+    await recordAccountCost(db, sealed.transaction.id, sealed.withdrawn ?? null);
+    return free(db, sealed);
+  });
+  return settled ?? 0;
 }
 
 async function free(db: Db, sealed: { transaction: { id: string }; created: readonly Created[]; sealedHeight: number }): Promise<number> {
@@ -74,27 +81,11 @@ export async function recordGivenUpCreation(journal: Journal, given: { instanceI
   return recorded !== null;
 }
 
-/** Creations given up within the last `withinMs`, at most `limit` of them, drawn anew each time: what a node that lied may still show. */
-export async function givenUpCreations(db: Db, withinMs: number, limit: number): Promise<LiveTransaction[]> {
-  const rows = await queryRows(
-    db,
-    liveRow.extend({ settled_at: z.date() }),
-    `select * from wallet_sync.transaction
-     where state = 'given_up' and kind = 'create' and settled_at > clock_timestamp() - make_interval(secs => $1::double precision / 1000)
-     order by random() limit $2`,
-    [withinMs, limit],
-  );
-  return rows.map(toLive);
-}
-
 /** A creation that was given up has sealed after all: its accounts join the pool. Returns how many. */
-export async function recordLateCreation(journal: Journal, late: { transaction: LiveTransaction; created: readonly Created[]; sealedHeight: number; fee: bigint | null }): Promise<number> {
-  return journal.transaction(async (db) => {
-    const found = await db.query("update wallet_sync.transaction set state = 'sealed', sealed_height = $2, fee = $3, error_kind = null, error = null where id = $1 and state = 'given_up'", [
-      late.transaction.id,
-      late.sealedHeight,
-      late.fee === null ? null : late.fee.toString(),
-    ]);
-    return found.rowCount === 1 ? free(db, late) : 0;
+export async function recordLateCreation(journal: Journal, late: LateSeal & { readonly created: readonly Created[]; readonly withdrawn?: bigint | null }): Promise<number> {
+  const recorded = await recordLateSeal(journal, late, async (db) => {
+    await recordAccountCost(db, late.transaction.id, late.withdrawn ?? null);
+    return free(db, late);
   });
+  return recorded ?? 0;
 }

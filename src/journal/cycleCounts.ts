@@ -11,7 +11,7 @@ export interface CycleCounts {
   readonly flow_spent?: bigint;
 }
 
-/** Adds to a cycle's counters, also when it has ended. To be the last row that a SQL transaction locks. */
+/** Adds to a cycle's counters, also when it has ended. To be the last statement of a SQL transaction: all share the row. Only the spending limits lock others after it, at the commit (sql/020). */
 export async function addToCycle(db: Db, cycle: number, counts: CycleCounts): Promise<void> {
   await db.query(
     `update wallet_sync.cycle

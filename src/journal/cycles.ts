@@ -16,8 +16,8 @@ export const COUNTER_NAMES = [
 ] as const;
 export type Counters = Record<(typeof COUNTER_NAMES)[number], number>;
 
-/** What a cycle counts besides: users who wait for an account, wallets left out because they failed standing alone, and wallets whose state could not be told. */
-const MORE_NAMES = ['waiting', 'set_apart', 'unknown'] as const;
+/** What a cycle counts besides: users who wait for an account, wallets left out because they failed standing alone, wallets whose state could not be told, and wallets that a spending limit leaves as they are. */
+const MORE_NAMES = ['waiting', 'set_apart', 'unknown', 'limited'] as const;
 const TALLIED = [...COUNTER_NAMES, ...MORE_NAMES] as const;
 
 /** Where a sweep's time goes. */

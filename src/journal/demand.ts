@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { INSTANCE_LEASE_MS } from './instances.js';
+import { sealingKey } from './masterKeys.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 import type { Slot } from './slots.js';
 
@@ -39,8 +40,12 @@ export interface PrepareRequest {
   readonly maxAccounts: number;
   /** Decides, from the demand counted under the lock, how many to make now. */
   readonly decide: (demand: Demand) => number;
-  /** Makes key pairs and encrypts the private keys. */
-  readonly makeKeys: (count: number) => Promise<NewKey[]>;
+  /** How many more accounts the spending limits allow, those of no transaction yet not counted. Asked under the lock. */
+  readonly room: (db: Db) => Promise<number>;
+  /** The master key that seals where none is registered yet. */
+  readonly masterKey?: string;
+  /** Makes key pairs and encrypts the private keys, under that master key. */
+  readonly makeKeys: (count: number, masterKey: string | undefined) => Promise<NewKey[]>;
 }
 
 /**
@@ -51,10 +56,13 @@ export interface PrepareRequest {
 export async function prepareAccounts(journal: Journal, request: PrepareRequest): Promise<PreparedAccount[]> {
   return journal.transaction(async (db) => {
     await db.query('select pg_advisory_xact_lock(7420031551003)');
-    const wanted = Math.min(request.maxAccounts, request.decide(await readDemand(db, request.poolSize)));
+    const demanded = Math.min(request.maxAccounts, request.decide(await readDemand(db, request.poolSize)));
+    if (demanded <= 0) return [];
+    const wanted = Math.min(demanded, (await request.room(db)) - (await preparedByOthers(db, request.instanceId)));
     if (wanted <= 0) return [];
     const { accounts: taken, areBounded } = await takeStranded(db, request.instanceId, wanted);
-    const keys = areBounded ? [] : await request.makeKeys(wanted - taken.length);
+    // Held until the keys are committed: so none is stored under a master key that a rotation has made the old one meanwhile.
+    const keys = areBounded || taken.length === wanted ? [] : await request.makeKeys(wanted - taken.length, await sealingKey(db, request.masterKey));
     if (keys.length === 0) return taken;
     const stored = await queryRows(
       db,
@@ -66,6 +74,18 @@ export async function prepareAccounts(journal: Journal, request: PrepareRequest)
     );
     return [...taken, ...stored.map(toPrepared)];
   });
+}
+
+/** Accounts that other living instances have prepared and that no transaction names yet: each of them will take room of the limits. */
+async function preparedByOthers(db: Db, instanceId: string): Promise<number> {
+  const { count } = await queryOne(
+    db,
+    z.object({ count: z.number() }),
+    `select count(*) from wallet_sync.account a join wallet_sync.instance i on i.id = a.prepared_by
+     where a.state = 'prepared' and a.prepared_by <> $1 and i.stopped_at is null and i.seen_at > clock_timestamp() - make_interval(secs => $2::double precision / 1000)`,
+    [instanceId, INSTANCE_LEASE_MS],
+  );
+  return count;
 }
 
 const preparedRow = z.object({ id: z.number(), public_key: z.string() });

@@ -6,12 +6,13 @@ import { queryRows } from './pool.js';
 /** An instance not seen for this long is dead: its prepared accounts, slots and live transactions are taken over. */
 export const INSTANCE_LEASE_MS = 10_000;
 
-/** Says that this process lives, and renews its leases on slots and on the sweep. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. `httpUrl`: where it answers over HTTP; null leaves what it has said before. */
-export async function heartbeat(db: Db, instanceId: string, statistics: unknown, httpUrl: string | null = null): Promise<void> {
+/** Says that this process lives, and renews its leases on slots and on the sweep. To be called several times within {@link INSTANCE_LEASE_MS}; the first call registers it. `httpUrl`: where it answers over HTTP; `masterKeys`: the ids of those that it holds; null leaves what it has said before. */
+export async function heartbeat(db: Db, instanceId: string, statistics: unknown, { httpUrl = null, masterKeys = null }: { httpUrl?: string | null; masterKeys?: readonly string[] | null } = {}): Promise<void> {
   await db.query(
     `with seen as (
-      insert into wallet_sync.instance as i (id, host, pid, statistics, http_url) values ($1, $4, $5, $3, $6)
-      on conflict (id) do update set seen_at = clock_timestamp(), statistics = excluded.statistics, http_url = coalesce(excluded.http_url, i.http_url)
+      insert into wallet_sync.instance as i (id, host, pid, statistics, http_url, master_keys) values ($1, $4, $5, $3, $6, $7)
+      on conflict (id) do update set seen_at = clock_timestamp(), statistics = excluded.statistics, http_url = coalesce(excluded.http_url, i.http_url),
+        master_keys = coalesce(excluded.master_keys, i.master_keys)
     ), swept as (
       -- A step of the sweep that holds the row renews the lease itself.
       update wallet_sync.sweeper set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
@@ -19,7 +20,7 @@ export async function heartbeat(db: Db, instanceId: string, statistics: unknown,
     )
     update wallet_sync.slot set lease_until = clock_timestamp() + make_interval(secs => $2::double precision / 1000)
     where leased_by = $1 and lease_until > clock_timestamp()`,
-    [instanceId, INSTANCE_LEASE_MS, JSON.stringify(statistics), hostname(), process.pid, httpUrl],
+    [instanceId, INSTANCE_LEASE_MS, JSON.stringify(statistics), hostname(), process.pid, httpUrl, masterKeys],
   );
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { COUNTER_NAMES } from './cycles.js';
 import { INSTANCE_LEASE_MS } from './instances.js';
+import { readStanding } from './limits.js';
 import { queryOne, queryRows, type Db } from './pool.js';
 
 const briskRow = z.object({
@@ -42,7 +43,8 @@ export async function readBrisk(db: Db) {
   );
   const cycles = await queryOne(db, cycleTotals, 'select * from wallet_sync.cycle_totals');
   const balances = await queryRows(db, balance, 'select address, balance::text, extract(epoch from seen_at)::double precision as seen_at from wallet_sync.funder_balance');
-  return { ...total, openAccounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])) as Readonly<Record<string, number>>, cycles, balances };
+  const limits = await readStanding(db);
+  return { ...total, limits, openAccounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])) as Readonly<Record<string, number>>, cycles, balances };
 }
 
 /** What must count the users. */

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { z } from 'zod';
+import { toDatabaseConnection } from '../databaseUrl.js';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { packagePath } from '../packagePath.js';
@@ -16,6 +17,8 @@ const MIGRATION_LOCK = 7_420_031_551_000;
 export interface MigrateOptions {
   /** A role that owns or may create the schema: `postgres` on a Supabase project. */
   readonly connectionString: string;
+  /** The setting that names it, for what mends a failed connection. Default: DATABASE_URL. */
+  readonly setting?: string;
   readonly log: Log;
 }
 
@@ -26,9 +29,9 @@ export interface MigrateOptions {
  * a breaking file that this version doesn't know: its older functions would replace the newer ones.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
-  const client = new pg.Client({ connectionString: options.connectionString, application_name: 'wallet-sync migrate', connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ ...toDatabaseConnection(options.connectionString), application_name: 'wallet-sync migrate', connectionTimeoutMillis: 10_000 });
   client.on('error', (error) => options.log.warn({ reason: error.message }, 'migration connection lost'));
-  await client.connect().catch((error: unknown) => Promise.reject(toJournalError(error)));
+  await client.connect().catch((error: unknown) => Promise.reject(named(toJournalError(error), options.setting)));
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const applied = await appliedMigrations(client);
@@ -45,6 +48,13 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
   } finally {
     await client.end();
   }
+}
+
+/** The journal's errors speak of DATABASE_URL. */
+function named(error: AppError, setting = 'DATABASE_URL'): AppError {
+  const { kind, message, where, mend, cause } = error;
+  if (mend === undefined) return error;
+  return new AppError(kind, message, { ...(where === undefined ? {} : { where }), mend: mend.replace(/\bDATABASE_URL\b/g, setting), cause });
 }
 
 async function applyFile(client: pg.Client, name: string, text: string): Promise<void> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { heartbeat, INSTANCE_LEASE_MS } from './instances.js';
+import { differingLimits, limitText, readLimits, writeLimits, type Limits } from './limits.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 
 /** What all instances on one database must agree on, because the sign-ups' trigger obeys it too. */
@@ -11,6 +12,8 @@ export interface Policy {
   readonly provision: 'all' | 'confirmed' | 'non-anonymous';
   /** Who gives a free account: the daemon, or the sign-up's own transaction. */
   readonly assign: 'daemon' | 'trigger';
+  /** What may be spent. Left out: the limits stay as they are. */
+  readonly limits?: Limits;
 }
 
 export interface PolicyRequest extends Policy {
@@ -37,14 +40,16 @@ export async function registerPolicy(journal: Journal, request: PolicyRequest): 
   for (let isFirst = true; ; isFirst = false) {
     const difference = await journal.transaction((db) => tryToRegister(db, request, since));
     if (difference === null) return;
-    if (difference.other.lives || performance.now() > deadline) throw disagreement(request, difference);
-    if (isFirst) request.log.warn({ host: difference.other.host, pid: difference.other.pid, policy: difference.policy }, 'waiting for an instance with another policy to show that it lives, or to be dead');
+    if (difference.other.lives || performance.now() > deadline) throw disagreement(difference);
+    if (isFirst) request.log.warn({ host: difference.other.host, pid: difference.other.pid, policy: Object.fromEntries(difference.values.map(({ name, others }) => [name, others])) }, 'waiting for an instance with another policy to show that it lives, or to be dead');
     await delay(LOOK_AGAIN_MS);
   }
 }
 
 /** Whether the policy is still the one that was registered. It is not after schema wallet_sync was dropped and migrated again. */
-export async function isPolicyKept(db: Db, { provision, assign }: Policy): Promise<boolean> {
+export async function isPolicyKept(db: Db, { provision, assign, limits }: Policy): Promise<boolean> {
+  const set = limits === undefined ? null : await readLimits(db);
+  if (limits !== undefined && (set === null || differingLimits(set, limits).length > 0)) return false;
   const { kept } = await queryOne(
     db,
     z.object({ kept: z.boolean() }),
@@ -58,14 +63,20 @@ const policyRow = z.object({ provision: z.enum(['all', 'confirmed', 'non-anonymo
 const otherRow = z.object({ host: z.string(), pid: z.number(), lives: z.boolean() });
 
 interface Difference {
-  readonly policy: Policy;
+  /** As settings: the name of each that differs, with this instance's value and the other's. */
+  readonly values: readonly { readonly name: string; readonly own: string; readonly others: string }[];
   readonly other: z.output<typeof otherRow>;
 }
 
 /** Null where it is done. The lock on the row makes one of two that start together see what the other has written. */
 async function tryToRegister(db: Db, request: PolicyRequest, since: string): Promise<Difference | null> {
   const { is_set: isSet, ...policy } = await queryOne(db, policyRow, 'select provision, assign, policy_set_at is not null as is_set from wallet_sync.control for update');
-  if (isSet && (policy.provision !== request.provision || policy.assign !== request.assign)) {
+  const values: { name: string; own: string; others: string }[] = isSet ? (['provision', 'assign'] as const).filter((name) => policy[name] !== request[name]).map((name) => ({ name: name.toUpperCase(), own: request[name], others: policy[name] })) : [];
+  const limits = request.limits === undefined ? null : await readLimits(db);
+  if (limits !== null && request.limits !== undefined) {
+    for (const { name, setting } of differingLimits(limits, request.limits)) values.push({ name: setting, own: limitText(request.limits, name), others: limitText(limits, name) });
+  }
+  if (values.length > 0) {
     const [other] = await queryRows(
       db,
       otherRow,
@@ -74,19 +85,19 @@ async function tryToRegister(db: Db, request: PolicyRequest, since: string): Pro
        order by seen_at desc limit 1`,
       [request.instanceId, since, INSTANCE_LEASE_MS],
     );
-    if (other !== undefined) return { policy, other };
+    if (other !== undefined) return { values, other };
   }
   await db.query('update wallet_sync.control set provision = $1, assign = $2, low_water = $3, policy_set_at = clock_timestamp()', [request.provision, request.assign, request.lowWater]);
+  if (request.limits !== undefined) await writeLimits(db, request.limits);
   await heartbeat(db, request.instanceId, request.statistics);
   return null;
 }
 
-function disagreement(request: PolicyRequest, { policy, other }: Difference): AppError {
-  const differing = (['provision', 'assign'] as const).filter((name) => policy[name] !== request[name]);
-  const settings = differing.map((name) => name.toUpperCase()).join(', ');
-  const valuesOf = (of: Policy): string => differing.map((name) => `${name.toUpperCase()}=${of[name]}`).join(' and ');
-  return new AppError('usage', `this instance has ${valuesOf(request)}, but process ${other.pid} on ${other.host} has ${valuesOf(policy)} on the same database`, {
-    where: settings,
-    mend: `start this one with ${valuesOf(policy)}, or stop the others first (one that was killed counts as running for ${INSTANCE_LEASE_MS / 1_000} s)`,
+function disagreement({ values, other }: Difference): AppError {
+  const own = values.map(({ name, own }) => `${name}=${own}`).join(' and ');
+  const others = values.map(({ name, others }) => `${name}=${others}`).join(' and ');
+  return new AppError('usage', `this instance has ${own}, but process ${other.pid} on ${other.host} has ${others} on the same database`, {
+    where: values.map(({ name }) => name).join(', '),
+    mend: `start this one with ${others}, or stop the others first (one that was killed counts as running for ${INSTANCE_LEASE_MS / 1_000} s)`,
   });
 }

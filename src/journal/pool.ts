@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { z } from 'zod';
+import { toDatabaseConnection } from '../databaseUrl.js';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { toJournalError } from './sqlErrors.js';
@@ -49,12 +50,12 @@ function parseInt8(text: string): number {
 
 /**
  * Opens the journal's connection pool. Idle connections that die are replaced by the next statement.
- * Every failed statement is thrown as an AppError (see {@link toJournalError}).
+ * Every failed statement is thrown as an AppError (see {@link toJournalError}); `usage` at once where a file that the URL names for TLS cannot be read.
  */
 export function openJournal(options: JournalOptions): Journal {
   const most = options.maxConnections ?? 8;
   const pool = new pg.Pool({
-    connectionString: options.connectionString,
+    ...toDatabaseConnection(options.connectionString),
     max: most,
     application_name: options.applicationName ?? 'wallet-sync',
     connectionTimeoutMillis: 10_000,

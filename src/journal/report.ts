@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { lastCycle } from './cycles.js';
 import { livingInstances } from './instances.js';
+import { readStanding, standingToJson } from './limits.js';
 import { queryOne, queryRows, type Db } from './pool.js';
 import { readWebhooks } from './webhooks.js';
 
@@ -55,6 +56,7 @@ export async function readStatus(db: Db) {
     ...total,
     last_cycle: await lastCycle(db),
     webhooks: await readWebhooks(db),
+    limits: (await readStanding(db)).map(standingToJson),
     accounts: Object.fromEntries(accounts.map((row) => [row.state, row.accounts])),
     delivered_by: Object.fromEntries(deliveredBy.map((row) => [row.source, row.users])),
     slots_out: slotsOut.map(({ address, key_index, reason }) => ({ slot: `${address}/${key_index}`, reason })),

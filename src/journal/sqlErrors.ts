@@ -10,7 +10,9 @@ const RECONNECT: SqlPolicy = { kind: 'network', mend: 'check that DATABASE_URL n
 // A Supabase project's direct connection has an IPv6 address only.
 const UNREACHABLE: SqlPolicy = { kind: 'network', mend: 'check DATABASE_URL; without IPv6 here, use the session pooler (port 5432)' };
 const TOO_SLOW: SqlPolicy = { kind: 'network', mend: 'look for what keeps Postgres busy or holds locks (pg_stat_activity)' };
-const CERTIFICATE: SqlPolicy = { kind: 'usage', mend: "add sslrootcert=<file of the server's CA certificate> to DATABASE_URL" };
+const CERTIFICATE: SqlPolicy = { kind: 'usage', mend: "add sslrootcert=<file of the server's CA certificate> to DATABASE_URL (a Supabase project's: Database Settings, SSL Configuration)" };
+const OTHER_HOST: SqlPolicy = { kind: 'usage', mend: "name the host in DATABASE_URL as the server's certificate does" };
+const NO_TLS: SqlPolicy = { kind: 'usage', mend: 'turn TLS on at the server (ssl=on), or connect to one that has it; DATABASE_URL must not say sslmode=disable where others can listen' };
 const CREDENTIALS: SqlPolicy = { kind: 'usage', mend: 'check user and password in DATABASE_URL' };
 
 /** SQLSTATE codes and Node's own socket codes; a class (first two letters) where the code itself is not listed. */
@@ -30,6 +32,9 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   '25006': RECONNECT, // read_only_sql_transaction: a standby answers, as in a failover
   WS007: { kind: 'data', mend: 'nothing to do: the next sweep reads the balance again' }, // guard_member: a deposit came after the balance was read
   WS010: { kind: 'data', mend: 'nothing to do: the account stays as it is' }, // guard_mended: its user is gone
+  WS020: { kind: 'funds', mend: 'nothing to do: it goes on when the window has room again; `wallet-sync status` shows the limits' }, // reserve_spending: a spending limit
+  WS021: { kind: 'data', mend: 'nothing to do: LIMIT_WALLET_FUNDINGS_LONG and LIMIT_WALLET_FUNDINGS_EVER say how often one wallet is funded' }, // guard_wallet_limit
+  WS022: { kind: 'funds', mend: 'send FLOW to it, or lower FUNDER_FLOOR' }, // reserve_spending: the floor of funders
   '08': RECONNECT, // connection exceptions
   '57': RECONNECT, // operator intervention: shutting down, starting up, terminated
   '53': RECONNECT, // insufficient resources
@@ -46,6 +51,10 @@ const POLICIES: Readonly<Record<string, SqlPolicy>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: CERTIFICATE,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CERTIFICATE,
   DEPTH_ZERO_SELF_SIGNED_CERT: CERTIFICATE,
+  CERT_SIGNATURE_FAILURE: CERTIFICATE,
+  ERR_TLS_CERT_ALTNAME_INVALID: OTHER_HOST,
+  CERT_HAS_EXPIRED: { kind: 'network', mend: "renew the server's certificate, and look at this machine's clock" },
+  CERT_NOT_YET_VALID: { kind: 'network', mend: "look at this machine's clock, and at the server's certificate" },
 };
 
 /** Constraints that two instances meet when they do the same at once: what is said instead of Postgres's words. */
@@ -55,6 +64,9 @@ const CONSTRAINTS: Readonly<Record<string, Required<SqlPolicy> & { readonly says
 
 /** Texts that pg throws without a code when a connection ends or does not begin. */
 const CONNECTION_TEXT = /connection terminated|timeout exceeded when trying to connect|query read timeout|connection ended|server closed the connection|is not queryable/i;
+
+/** pg's own words, without a code, where the server declines TLS. */
+const NO_TLS_TEXT = /server does not support SSL connections/i;
 
 /** Whatever a statement threw, as an AppError: `network` where the connection failed, `data` with `wallet-sync migrate` where the schema is missing. */
 export function toJournalError(thrown: unknown): AppError {
@@ -66,7 +78,7 @@ export function toJournalError(thrown: unknown): AppError {
   const constraint = typeof error === 'object' && error !== null && 'constraint' in error ? String(error.constraint) : '';
   const met = Object.hasOwn(CONSTRAINTS, constraint) ? CONSTRAINTS[constraint] : undefined;
   if (met !== undefined) return new AppError(met.kind, met.says, { where, mend: met.mend, cause: thrown });
-  const policy = policyOf(code) ?? policyOf(code.slice(0, 2)) ?? (CONNECTION_TEXT.test(message) ? RECONNECT : { kind: 'internal' as const });
+  const policy = policyOf(code) ?? policyOf(code.slice(0, 2)) ?? (NO_TLS_TEXT.test(message) ? NO_TLS : CONNECTION_TEXT.test(message) ? RECONNECT : { kind: 'internal' as const });
   return new AppError(policy.kind, message, { where, cause: thrown, ...(policy.mend === undefined ? {} : { mend: policy.mend }) });
 }
 
@@ -75,12 +87,21 @@ function policyOf(code: string): SqlPolicy | undefined {
 }
 
 /** What a record of a funding or repair is refused for that one of its members has: a later deposit, no user, an unsealed transaction. */
-const REFUSED_MEMBER = ['postgres WS007', 'postgres WS010', 'postgres 23505'];
+const REFUSED_MEMBER = ['postgres WS007', 'postgres WS010', 'postgres WS021', 'postgres 23505'];
 
 /** Whether the journal refused a transaction for one of its members, and nothing is owed to that one now. */
 export function isRefusedMember(error: AppError): boolean {
   return error.kind === 'data' && error.where !== undefined && REFUSED_MEMBER.includes(error.where);
 }
+
+/** Whether a spending limit of all has no room for a transaction: it waits, and is no failure. */
+export const isLimitReached = (error: AppError): boolean => error.where === 'postgres WS020';
+
+/** Whether a wallet's own limit keeps it from being funded. */
+export const isWalletAtLimit = (error: AppError): boolean => error.where === 'postgres WS021';
+
+/** Whether a funder would be left with less than its floor. */
+export const isFunderAtFloor = (error: AppError): boolean => error.where === 'postgres WS022';
 
 /** Whether the error says that schema wallet_sync, or part of it, is not there. */
 export function isSchemaMissing(error: unknown): boolean {

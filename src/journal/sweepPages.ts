@@ -124,7 +124,7 @@ export interface Stranger {
 
 /**
  * Takes wallets that were there before this service into the journal, as accounts that are assigned: what their rows say has been
- * compared with the chain. Returns their accounts by user. None is made where the row has changed since, or its address or key has become another account's.
+ * compared with the chain. Returns their accounts by user. None is made where the row has changed since or somebody holds it, where its key is under a master key that is retired, or its address or key has become another account's.
  */
 export async function adoptWallets(db: Db, strangers: readonly Stranger[]): Promise<Map<string, number>> {
   if (strangers.length === 0) return new Map();
@@ -135,7 +135,9 @@ export async function adoptWallets(db: Db, strangers: readonly Stranger[]): Prom
      select 'assigned', w.flow_public_key, w.flow_private_key, w.flow_address, w.auth_id, clock_timestamp(), nextval('wallet_sync.assignment'), pg_current_xact_id(), 'adopted'
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as s (auth_id, address, public_key, private_key)
      join public.wallet w on (w.auth_id, w.flow_address, w.flow_public_key, w.flow_private_key) = (s.auth_id, s.address, s.public_key, s.private_key)
+     where not exists (select from wallet_sync.master_key k where k.state = 'retired' and left(w.flow_private_key, 12) = 'v1:' || k.id || ':')
      order by s.auth_id
+     for share of w skip locked
      on conflict do nothing returning id, auth_id`,
     [strangers.map((each) => each.authId), strangers.map((each) => each.address), strangers.map((each) => each.publicKey), strangers.map((each) => each.privateKey)],
   );

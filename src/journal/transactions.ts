@@ -32,6 +32,9 @@ export interface Payer {
   readonly keyIndex: number;
 }
 
+/** The account that pays for it. */
+export const payerOf = (transaction: Pick<LiveTransaction, 'payer' | 'slot'>): string => transaction.payer?.address ?? transaction.slot.address;
+
 /** A row of wallet_sync.transaction, as far as its life needs it. */
 export const liveRow = z.object({
   id: z.string(),
@@ -157,6 +160,7 @@ export interface Ending {
   /** The sealed height at which the result was read: at or above the block that holds it. Null where it never sealed. */
   readonly sealedHeight: number | null;
   readonly error: AppError | null;
+  /** In 10^-8 FLOW. Null: its result shows none, or was not read; it is read again then (src/handlers/reckon.ts). */
   readonly fee: bigint | null;
   readonly executionEffort: number | null;
   /** What its failure takes out of the rotation, before the slot can be leased again. Default: nothing. */

@@ -29,6 +29,11 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
   const givenUp = gauge('transactions_given_up', 'Transactions of all instances that were given up and have not been seen since.', ['kind']);
   const balances = gauge('funder_balance_flow', 'What a funder had when an instance last looked, in FLOW.', ['funder']);
   const seen = gauge('funder_seen_timestamp_seconds', "When a funder's balance was looked at.", ['funder']);
+  const limits = {
+    most: gauge('limit', 'The most that may be spent within its window, in FLOW or accounts; missing where it is off.', ['limit']),
+    used: gauge('limit_used', 'What is spent of it, and what unsealed transactions may still spend.', ['limit']),
+    room: gauge('limit_room_seconds', 'How long until one more account fits into it; 0: now.', ['limit']),
+  };
   const single = {
     pool_free: [gauge('pool_free', 'Accounts that wait for a sign-up.'), (r: JournalMetrics) => r.free],
     oldest_waiting_seconds: [gauge('oldest_waiting_seconds', 'How long the user who waits longest has waited; 0 where nobody waits.'), (r: JournalMetrics) => r.oldest_waiting_s ?? 0],
@@ -49,7 +54,7 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
   const spent = counter('cycle_spent_flow_total', 'FLOW that all sweeps spent on wallets and fees.');
 
   const clear = (): void => {
-    for (const metric of [users, accounts, slots, transactions, givenUp, balances, seen]) metric.reset();
+    for (const metric of [users, accounts, slots, transactions, givenUp, balances, seen, ...Object.values(limits)]) metric.reset();
     // Without labels `reset` would leave a 0 that nobody counted.
     for (const [metric] of Object.values(single)) metric.remove({});
     for (const { each } of cycles) each.remove({});
@@ -74,6 +79,14 @@ export function createJournalMetrics(registry: Registry, { funders }: JournalMet
     for (const { kind, state, transactions: count } of read.transactions) {
       if (state === 'given_up') givenUp.inc({ kind: bounded('does', kind) }, count);
       else transactions.inc({ kind: bounded('does', kind), end: bounded('end', state) }, count);
+    }
+    for (const { name, most, used, roomInS } of read.limits) {
+      if (most === null) continue;
+      const unit = name === 'accounts_short' ? 1 : FLOW;
+      limits.most.set({ limit: name }, Number(most) / unit);
+      limits.used.set({ limit: name }, Number(used) / unit);
+      // Not known: when an unsealed transaction settles, within seconds.
+      limits.room.set({ limit: name }, roomInS ?? 1);
     }
     for (const { name, address } of funders) {
       const known = read.balances.find((each) => each.address === address);

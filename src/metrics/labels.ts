@@ -8,6 +8,7 @@ export const LABELS = {
   stage: ['user_fetch', 'wallet_validation', 'blockchain_state_check', 'vault_management', 'funding_check', 'config_generation'],
   call: ['script', 'transaction', 'event', 'read', 'users', 'realtime'],
   work: ['assign', 'make', 'sweep', 'control', 'heartbeat', 'tend', 'export', 'stop'],
+  limit: ['flow_short', 'flow_long', 'accounts_short'],
   user: ['ready', 'waiting', 'held', 'corrupted', 'orphaned'],
   account: ['prepared', 'submitted', 'free', 'assigned', 'expired', 'set_aside', 'failed'],
 } as const;

@@ -49,7 +49,7 @@ export function createMetrics(instance: Instance, options: MetricsOptions = {}):
     startedAtSeconds: Date.now() / 1_000 - process.uptime(),
     sweepIntervalSeconds: settings.SYNC_INTERVAL,
     poolSize: settings.POOL_SIZE,
-    lowWaterFlow: Number(lowWaterMark(settings.FLOW_FUNDING_AMOUNT)) / 1e8,
+    lowWaterFlow: Number(lowWaterMark(settings)) / 1e8,
   });
   const sampler = startProcessSampler();
   const watching = telemetry.events$.subscribe(note);

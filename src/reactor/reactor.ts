@@ -8,9 +8,11 @@ import { createControl } from '../handlers/control.js';
 import { createConfigExport } from '../handlers/exportConfig.js';
 import { createFollower } from '../handlers/followTransactions.js';
 import type { Instance } from '../handlers/instance.js';
+import { limitsOf } from '../handlers/limits.js';
 import { createMaker } from '../handlers/makeAccounts.js';
 import { createPace } from '../handlers/pace.js';
 import { recordStart } from '../handlers/recordStart.js';
+import { requireMasterKeys } from '../handlers/requireMasterKeys.js';
 import { createSettlers } from '../handlers/settlers.js';
 import { count } from '../handlers/statistics.js';
 import { tend } from '../handlers/tend.js';
@@ -31,6 +33,10 @@ import { onceEach } from './onceEach.js';
 import { openSources } from './sources.js';
 import { createSweeping } from './sweeping.js';
 
+/** More users than this who rang during one look are taken for all users: a look serves whoever waits. */
+const RINGS_AT_MOST = 10_000;
+/** More commands than this heard while others are obeyed are one resync of all; `wallet-sync pause` and its like are rows, and lose nothing. */
+const CONTROLS_AT_MOST = 1_000;
 const HEARTBEAT_MS = 2_000;
 /** What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. */
 const CONTROL_MS = 500;
@@ -122,7 +128,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     if (!failures.isSchemaMissing() && !stopping.signal.aborted && (await announce(instance))) webhooks$.next();
   };
 
-  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN };
+  const policy: Policy = { provision: settings.PROVISION, assign: settings.ASSIGN, limits: limitsOf(settings) };
   /** Half a pool: from there on the demand is worth a batch. */
   const lowWater = Math.max(1, Math.ceil(settings.POOL_SIZE / 2));
   const register = (): Promise<void> => registerPolicy(journal, { ...policy, instanceId: id, statistics, lowWater, log });
@@ -145,8 +151,9 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   };
 
   /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
+  const sayAlive = (): Promise<void> => heartbeat(journal, id, statistics, { httpUrl: options.httpUrl ?? null, masterKeys: instance.vault.keyIds });
   const beat = async (): Promise<void> => {
-    await heartbeat(journal, id, statistics, options.httpUrl ?? null);
+    await sayAlive();
     if (failures.isSchemaMissing()) {
       await requireSchema();
       failures.schemaIsBack();
@@ -173,22 +180,28 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
   const { signals, firstProof } = openSources(instance, stopping.signal);
 
   /** Runs `work` for what has arrived, one at a time; what arrives meanwhile leads to one more run. */
-  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>) =>
-    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: failures.report(name) })).subscribe();
+  const handle = <T>(name: string, source$: Observable<T>, keyOf: (item: T) => string, work: (batch: readonly T[]) => Promise<unknown>, overflow?: { readonly most: number; readonly item: T }) =>
+    source$.pipe(coalesceWhileBusy({ keyOf, work: (batch) => from(work(batch)), onError: failures.report(name), ...(overflow === undefined ? {} : { overflow }) })).subscribe();
   const unlessSchemaMissing = (work: () => Promise<unknown>): Promise<unknown> => (failures.isSchemaMissing() ? Promise.resolve() : work());
 
   // Before anything is heard, given or made: what all instances agree on.
   await register();
   await recordStart(instance);
+  // A rotation asks whether every living instance holds the next master key. One that registered it just before this one was seen to live has not asked about it.
+  await sayAlive();
+  await requireMasterKeys(journal, instance.vault).catch(async (thrown: unknown) => {
+    await stopInstance(journal, id, statistics);
+    throw thrown;
+  });
   const subscriptions = [
     signals.all$.subscribe((signal) => {
       count(statistics.signals, `${signal.source}:${signal.kind}`);
       telemetry.emit({ kind: 'signal-heard', source: signal.source, signal: signal.kind });
     }),
-    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look),
+    handle('assign', merge(signals.users$, rings$), (ring) => ring.authId ?? '', look, { most: RINGS_AT_MOST, item: { authId: null, source: 'notify' } }),
     handle('make', make$, () => '', () => maker.startBatches()),
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', ([signal]) => unlessSchemaMissing(async () => signal && sweeping.run(signal))),
-    handle('control', signals.controls$, controlKey, control.obey),
+    handle('control', signals.controls$, controlKey, control.obey, { most: CONTROLS_AT_MOST, item: { kind: 'control', command: { name: 'resync' }, senderPid: null, source: 'control' } }),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
     // Where it fails, the heartbeat says so, and less often.
     handle('control', timer(CONTROL_MS, CONTROL_MS), () => '', () => unlessSchemaMissing(() => control.read().catch(() => undefined))),

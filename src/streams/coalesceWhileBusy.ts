@@ -5,6 +5,11 @@ export interface CoalesceOptions<T, R> {
   readonly keyOf: (item: T) => string;
   /** Does the work for a batch; subscribed to once. It is never empty, its keys are distinct, in order of first arrival. */
   readonly work: (batch: readonly T[]) => ObservableInput<R>;
+  /**
+   * What stands for all that wait, once more than `most` keys do: anybody who may send NOTIFY can name a new key each time, and what waits lies in memory. Without it
+   * there is no bound.
+   */
+  readonly overflow?: { readonly most: number; readonly item: T };
   /** Told of work that failed and the items it was for, and of an item whose key could not be told. What it throws ends the stream. */
   readonly onError: (error: unknown, batch: readonly T[]) => void;
 }
@@ -21,11 +26,13 @@ export interface CoalesceOptions<T, R> {
  *
  * Emits what the work emits.
  */
-export function coalesceWhileBusy<T, R>({ keyOf, work, onError }: CoalesceOptions<T, R>): OperatorFunction<T, R> {
+export function coalesceWhileBusy<T, R>({ keyOf, work, onError, overflow }: CoalesceOptions<T, R>): OperatorFunction<T, R> {
   return (source) =>
     new Observable<R>((subscriber) => {
       /** What waits for the running work to end, by key. */
       let waiting = new Map<string, T>();
+      /** What waits is `overflow.item` alone, which stands for whatever arrives. */
+      let isFull = false;
       /** Work is running, or the loop below is about to start more. */
       let isBusy = false;
       /** Set when the source has ended: what the output does after the last work. */
@@ -66,6 +73,7 @@ export function coalesceWhileBusy<T, R>({ keyOf, work, onError }: CoalesceOption
         while (waiting.size > 0 && !subscriber.closed) {
           const batch = [...waiting.values()];
           waiting = new Map();
+          isFull = false;
           let hasEnded = false;
           let isStarting = true;
           startWork(batch, () => {
@@ -90,7 +98,11 @@ export function coalesceWhileBusy<T, R>({ keyOf, work, onError }: CoalesceOption
               reportError(error, [item]);
               return;
             }
-            if (!waiting.has(key)) waiting.set(key, item);
+            if (!isFull && !waiting.has(key)) waiting.set(key, item);
+            if (overflow !== undefined && waiting.size > overflow.most) {
+              waiting = new Map([['', overflow.item]]);
+              isFull = true;
+            }
             if (!isBusy) drain();
           },
           error: (error: unknown) => {

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import pgListen from 'pg-listen';
 import { Observable } from 'rxjs';
+import { toDatabaseConnection } from '../databaseUrl.js';
 import { AppError } from '../errors.js';
 
 export type ListenEvent =
@@ -35,7 +36,7 @@ export function listenToPostgres({ connectionString, channels, connectWithinMs }
     // The CommonJS module is the function and also has it as `default`; only the latter is what its types say in ESM.
     const listener = pgListen.default(
       {
-        connectionString,
+        ...toDatabaseConnection(connectionString),
         application_name: 'wallet-sync listen',
         connectionTimeoutMillis: connectWithinMs,
         // pg-listen shows neither its client nor its socket, and a half-open one must be cut to be rid of it.

@@ -60,5 +60,5 @@ export function clipForLog(payload: unknown): { readonly head: string; readonly 
 /** Names a record's keys and none of its values: a wallet's row holds a private key. */
 function describeShape(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null) return String(payload);
-  return `{${Object.keys(payload).join(',')}}`;
+  return `{${Object.keys(payload).slice(0, 20).join(',')}}`;
 }

@@ -1,8 +1,10 @@
 import type { GoTrueAdminApi } from '@supabase/supabase-js';
 import { z } from 'zod';
 import { AppError, toAppError } from '../errors.js';
+import { readText } from '../bounds/readText.js';
 import type { Settings } from '../settings.js';
 import type { Telemetry } from '../telemetry/events.js';
+import { tlsMendOf } from '../tlsMend.js';
 
 export interface AdminApiOptions {
   readonly settings: Pick<Settings, 'SUPABASE_URL' | 'SUPABASE_SERVICE_ROLE_KEY'>;
@@ -13,7 +15,7 @@ export interface AdminApiOptions {
 }
 
 const userShape = z.object({
-  id: z.guid(),
+  id: z.guid().toLowerCase(),
   email: z.string().nullish(),
   created_at: z.string(),
   email_confirmed_at: z.string().nullish(),
@@ -100,6 +102,9 @@ export function createAdminApi({ settings, requestTimeoutMs = 30_000, telemetry 
   };
 }
 
+/** 20,000 users at 1 kB are 20 MB; what an application keeps with each user is its own, and can be more. */
+const MAX_ANSWER_BYTES = 128_000_000;
+
 class NoSuchUser extends Error {}
 
 /** One request and its whole answer. Throws an AppError for each answer that is no success, and for none. */
@@ -110,15 +115,16 @@ async function fetchWhole(input: string | URL | Request, init: RequestInit & { s
   init.signal.addEventListener('abort', stop);
   try {
     if (init.signal.aborted) stop();
-    const response = await fetch(input, { ...init, signal: limit.signal });
-    const body = await response.text();
+    // A redirect is not followed: fetch takes Authorization off for another host, and sends it `apikey`, which is the same key.
+    const response = await fetch(input, { ...init, redirect: 'manual', signal: limit.signal });
+    const body = await readText(response, { maxBytes: MAX_ANSWER_BYTES, where: 'Auth server' });
     if (!response.ok) throw toRefusal(response, body);
     if (!isJson(body)) throw new AppError('network', 'its answer was cut short, or is no JSON', { where: 'Auth server' });
     return { response: new Response(body, { status: response.status, headers: response.headers }), bytes: Buffer.byteLength(body) };
   } catch (thrown) {
     if (thrown instanceof AppError) throw thrown;
     const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1_000} s` : reasonOf(thrown);
-    throw new AppError('network', reason, { where: 'Auth server', cause: thrown, mend: 'check SUPABASE_URL, and that the project is not paused' });
+    throw new AppError('network', reason, { where: 'Auth server', cause: thrown, mend: tlsMendOf(codeOf(thrown)) ?? 'check SUPABASE_URL, and that the project is not paused' });
   } finally {
     clearTimeout(timer);
     init.signal.removeEventListener('abort', stop);
@@ -138,6 +144,7 @@ function toRefusal(response: Response, body: string): AppError {
     return new AppError('usage', message, { where: 'SUPABASE_SERVICE_ROLE_KEY', mend: "set it to the service role key (secret) of the project that SUPABASE_URL names; the anon key won't do" });
   }
   if (response.status === 404 && code === 'user_not_found') return new AppError('data', message, { ...details, cause: new NoSuchUser() });
+  if (response.status >= 300 && response.status < 400) return new AppError('usage', `${response.status}: redirects are not followed, they would carry the service role key elsewhere`, { where: 'SUPABASE_URL', mend: 'set it to the URL of the project itself' });
   if (response.status >= 500 || response.status === 408) return new AppError('network', message, details);
   return new AppError('data', message, { ...details, mend: 'check SUPABASE_URL: it must be the URL of the project alone' });
 }
@@ -160,6 +167,12 @@ function isJson(text: string): boolean {
 }
 
 /** fetch says "fetch failed" and keeps the reason as its cause. */
+/** Node's code of what ended the connection. */
+function codeOf(thrown: unknown): string | undefined {
+  const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
+  return (cause as NodeJS.ErrnoException | undefined)?.code;
+}
+
 function reasonOf(thrown: unknown): string {
   const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
   return toAppError(cause ?? thrown).message || 'the connection failed';

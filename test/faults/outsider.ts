@@ -35,8 +35,8 @@ transaction(amount: UFix64) {
     }
 }`;
 
-export function startOutsider(stack: Stack): Outsider {
-  const network = loadNetwork({ flowJsonPath: stack.env()['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
+export async function startOutsider(stack: Stack): Promise<Outsider> {
+  const network = await loadNetwork({ flowJsonPath: stack.env()['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
   const node = connectAccessNode({ url: stack.emulator.restUrl, log: createLog({ level: 'silent' }), limiter: createLimiter({ scriptRps: 1_000, transactionRps: 1_000, eventRps: 1_000, readRps: 1_000 }) });
   const service = { address: SERVICE_ADDRESS, keyIndex: 0, signer: createSigner({ privateKey: stack.emulator.servicePrivateKey, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' }) };
 

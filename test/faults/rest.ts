@@ -4,6 +4,7 @@ import type { SignUp } from '../../dev/signUp.js';
 import { publicKeyOf } from '../../src/flow/keys.js';
 import { createVault } from '../../src/secrets.js';
 import { until, type DaemonWorld } from '../support/daemonWorld.js';
+import { expectExactLedger } from '../support/exactLedger.js';
 
 /** Resolves when nothing is unsealed, nobody waits and no account is on its way. */
 export const atRest = (world: DaemonWorld, withinMs = 90_000): Promise<void> =>
@@ -17,9 +18,10 @@ export const atRest = (world: DaemonWorld, withinMs = 90_000): Promise<void> =>
 
 /**
  * What must hold whatever has died: each of these users has one account, on chain under the stored key, which opens; each was funded
- * once; the account equation holds. Counted from the chain's events. A running daemon brings it to rest first.
+ * once; the account equation holds; `ledger verify` is exact. Counted from the chain's events. A running daemon brings it to rest first.
+ * `outsiders`: transactions by which somebody else took FLOW from a funder, in all.
  */
-export async function expectExactlyOneWalletEach(world: DaemonWorld, signUps: readonly SignUp[]): Promise<void> {
+export async function expectExactlyOneWalletEach(world: DaemonWorld, signUps: readonly SignUp[], outsiders = 0): Promise<void> {
   await world.ready(signUps, 120_000);
   await atRest(world);
   expect(faultsOf(await world.audit())).toEqual({});
@@ -31,4 +33,5 @@ export async function expectExactlyOneWalletEach(world: DaemonWorld, signUps: re
   expect(new Set(rows.map((row) => row.flow_address)).size).toBe(signUps.length);
   const vault = createVault(Buffer.from(world.stack.env()['WALLET_ENCRYPTION_KEY'] ?? '', 'base64'));
   for (const row of rows) expect(publicKeyOf(vault.open(row.flow_private_key, row.flow_public_key))).toBe(row.flow_public_key);
+  await expectExactLedger(world.stack, outsiders);
 }

@@ -9,7 +9,7 @@ let world: DaemonWorld;
 let outsider: Outsider;
 beforeAll(async () => {
   world = await startDaemonWorld();
-  outsider = startOutsider(world.stack);
+  outsider = await startOutsider(world.stack);
 });
 afterAll(async () => {
   outsider?.close();

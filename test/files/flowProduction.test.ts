@@ -189,12 +189,15 @@ describe('the configuration file', () => {
     expect(existsSync(folder.path)).toBe(true);
   });
 
-  it('that is a link is read through it, and replaced and not followed when written', async () => {
-    writeFileSync(folder.in('elsewhere.json'), '{"accounts":{"a":1}}');
+  it('that is a link is neither read nor written through it, and says so', async () => {
+    const text = '{"accounts":{"a":1}}';
+    writeFileSync(folder.in('elsewhere.json'), text, { mode: 0o644 });
     symlinkSync(folder.in('elsewhere.json'), path());
-    await merge([A]);
-    expect(readFileSync(folder.in('elsewhere.json'), 'utf8')).toBe('{"accounts":{"a":1}}');
-    expect(json()).toEqual({ accounts: { a: 1, ...entriesOf([A]) } });
+    await expect(merge([A])).rejects.toMatchObject({ code: 'ELOOP' });
+    await expect(compareFlowProduction(path(), sourceOf([A]), { onCorrupt })).rejects.toMatchObject({ code: 'ELOOP' });
+    expect(readFileSync(folder.in('elsewhere.json'), 'utf8')).toBe(text);
+    expect(modeOf(folder.in('elsewhere.json'))).toBe(0o644);
+    expect(readdirSync(folder.path).sort()).toEqual(['elsewhere.json', 'flow-production.json']);
   });
 
   it('stays as it is where the right to write it is lost meanwhile', async () => {

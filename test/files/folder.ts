@@ -26,13 +26,17 @@ export const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 /** Does the work while a folder and its files can be read but not written. Root, who may write anywhere, becomes nobody for so long. */
 export async function whileReadOnly<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const isRoot = process.getuid?.() === 0;
-  if (isRoot) for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))]) chownSync(path, NOBODY, NOBODY);
+  const giveTo = (uid: number): void => {
+    if (isRoot) for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))]) chownSync(path, uid, uid);
+  };
+  giveTo(NOBODY);
   chmodSync(folder, 0o500);
   if (isRoot) process.seteuid?.(NOBODY);
   try {
     return await work();
   } finally {
     if (isRoot) process.seteuid?.(0);
+    giveTo(0);
     chmodSync(folder, 0o700);
   }
 }

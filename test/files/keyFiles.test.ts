@@ -1,8 +1,10 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { sep } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../src/errors.js';
-import { hasKeyFile, holdsKey, prepareFolder, writeKeyFile } from '../../src/files/keyFiles.js';
+import { checkKeyFiles, closeToOthers } from '../../src/files/checkKeyFiles.js';
+import { hasKeyFile, holdsKey, writeKeyFile } from '../../src/files/keyFiles.js';
+import { prepareFolder, requireOwnFolder } from '../../src/files/ownFolder.js';
 import { digestOf, readKeyNames } from '../../src/files/keyNames.js';
 import { userId } from './accounts.js';
 import { modeOf, useFolder, whileReadOnly } from './folder.js';
@@ -44,7 +46,7 @@ describe('the folder of keys', () => {
     mkdirSync(folder.in('target'));
     chmodSync(folder.in('target'), 0o755);
     symlinkSync(folder.in('target'), folder.in('pkeys'));
-    await expect(prepareFolder(folder.in('pkeys') + ending)).rejects.toMatchObject({ kind: 'usage', message: 'is not a folder' });
+    await expect(prepareFolder(folder.in('pkeys') + ending)).rejects.toMatchObject({ kind: 'usage', message: 'is a link', mend: expect.stringContaining('links are not followed') as string });
     expect(modeOf(folder.in('target'))).toBe(0o755);
   });
 
@@ -57,6 +59,62 @@ describe('the folder of keys', () => {
     expect(error).toBeInstanceOf(AppError);
     expect(error).toMatchObject({ kind: 'usage', where: folder.in('pkeys'), mend: expect.stringContaining('ACCOUNTS_DIR') as string });
     expect(readdirSync(folder.path)).toEqual(['pkeys']);
+  });
+});
+
+const NOBODY = 65_534;
+/** Only root can give a file away. */
+const asRoot = it.skipIf(process.getuid?.() !== 0);
+
+describe('a folder that is looked at again', () => {
+  it('is refused once it has become a link, and nothing is said where it is gone', async () => {
+    await prepareFolder(folder.in('pkeys'));
+    requireOwnFolder(folder.in('pkeys'));
+    rmSync(folder.in('pkeys'), { recursive: true });
+    requireOwnFolder(folder.in('pkeys'));
+    mkdirSync(folder.in('target'));
+    symlinkSync(folder.in('target'), folder.in('pkeys'));
+    expect(() => requireOwnFolder(folder.in('pkeys'))).toThrow('is a link');
+    expect(() => requireOwnFolder(`${folder.in('pkeys')}/`)).toThrow('is a link');
+  });
+
+  asRoot('is refused where another user owns it: he could put anything in the place of a key', async () => {
+    mkdirSync(folder.in('pkeys'), { mode: 0o700 });
+    chownSync(folder.in('pkeys'), NOBODY, NOBODY);
+    await expect(prepareFolder(folder.in('pkeys'))).rejects.toMatchObject({ kind: 'usage', message: 'belongs to another user (uid 65534)', mend: expect.stringContaining('chown') as string });
+    expect(() => requireOwnFolder(folder.in('pkeys'))).toThrow('belongs to another user');
+  });
+});
+
+describe('the check of all key files', () => {
+  it('closes those that others can read, and leaves the others as they are', async () => {
+    for (const [name, mode] of [['a.pkey', 0o644], ['b.pkey', 0o600], ['c.pkey', 0o660], ['d.pkey.partial', 0o604], ['e.pkey', 0o400], ['f.pkey', 0o700]] as const) {
+      writeFileSync(folder.in(name), KEY);
+      chmodSync(folder.in(name), mode);
+    }
+    expect(await checkKeyFiles(folder.path)).toEqual({ tightened: 4, foreign: new Set() });
+    for (const name of ['a.pkey', 'b.pkey', 'c.pkey', 'd.pkey.partial', 'f.pkey']) expect(modeOf(folder.in(name)), name).toBe(0o600);
+    expect(modeOf(folder.in('e.pkey'))).toBe(0o400);
+    expect(await checkKeyFiles(folder.path)).toEqual({ tightened: 0, foreign: new Set() });
+  });
+
+  it('tells of links and does not follow them: what they lead to keeps its mode', async () => {
+    writeFileSync(folder.in('elsewhere'), 'not ours');
+    mkdirSync(folder.in('pkeys'));
+    chmodSync(folder.in('elsewhere'), 0o644);
+    symlinkSync(folder.in('elsewhere'), folder.in('pkeys', `${USER}.pkey`));
+    symlinkSync(folder.in('nowhere'), folder.in('pkeys', 'dangling.pkey'));
+    expect(await checkKeyFiles(folder.in('pkeys'))).toEqual({ tightened: 0, foreign: new Set([USER, 'dangling']) });
+    expect(modeOf(folder.in('elsewhere'))).toBe(0o644);
+    expect(closeToOthers(folder.in('pkeys', `${USER}.pkey`))).toBe(false);
+    expect(modeOf(folder.in('elsewhere'))).toBe(0o644);
+  });
+
+  asRoot('tells of another user’s files, which count as missing', async () => {
+    writeFileSync(path(), KEY, { mode: 0o600 });
+    chownSync(path(), NOBODY, NOBODY);
+    expect(await checkKeyFiles(folder.path)).toEqual({ tightened: 0, foreign: new Set([USER]) });
+    expect([hasKeyFile(folder.path, USER), await holdsKey(folder.path, USER, KEY)]).toEqual([false, false]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -30,15 +30,15 @@ function writeKey(mode = 0o600, text = `${pair.privateKey}\n`): void {
   chmodSync(path, mode);
 }
 
-function load(config: unknown, more: { network?: string; fundingAccounts?: string[]; env?: Record<string, string> } = {}): Network {
+function load(config: unknown, more: { network?: string; fundingAccounts?: string[]; env?: Record<string, string> } = {}): Promise<Network> {
   const flowJsonPath = join(folder, 'flow.json');
   writeFileSync(flowJsonPath, typeof config === 'string' ? config : JSON.stringify(config));
   return loadNetwork({ flowJsonPath, network: 'emulator', env: {}, ...more });
 }
 
-function faultOf(run: () => unknown): AppError {
+async function faultOf(run: () => unknown): Promise<AppError> {
   try {
-    run();
+    await run();
   } catch (error) {
     if (error instanceof AppError) return error;
     throw error;
@@ -47,9 +47,9 @@ function faultOf(run: () => unknown): AppError {
 }
 
 describe('a network', () => {
-  it('takes as funders the funder-* accounts whose addresses are of that network', () => {
+  it('takes as funders the funder-* accounts whose addresses are of that network', async () => {
     writeKey();
-    const network = load({
+    const network = await load({
       accounts: {
         'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() },
         'funder-2': { address: `0x${EMULATOR_ADDRESSES[1]}`, key: key({ indexes: [0, 1, 2] }), note: 'ours' },
@@ -64,21 +64,33 @@ describe('a network', () => {
     expect(JSON.stringify(network)).not.toContain(pair.privateKey);
   });
 
-  it('takes the named accounts instead, each once', () => {
+  it('takes the named accounts instead, each once', async () => {
     writeKey();
     const accounts = { treasury: { address: EMULATOR_ADDRESSES[0], key: key({ index: 3 }) }, 'funder-1': { address: EMULATOR_ADDRESSES[1], key: key() } };
-    const network = load({ accounts }, { fundingAccounts: ['treasury', 'treasury'] });
+    const network = await load({ accounts }, { fundingAccounts: ['treasury', 'treasury'] });
     expect(network.funders.map((funder) => [funder.name, funder.keyIndexes])).toEqual([['treasury', [3]]]);
   });
 
-  it('takes a key from the environment and then needs no file', () => {
-    const network = load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }, { env: { FUNDER_KEY_FUNDER_1: `0x${pair.privateKey.toUpperCase()}` } });
+  it('takes a key from the environment and then needs no file', async () => {
+    const network = await load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }, { env: { FUNDER_KEY_FUNDER_1: `0x${pair.privateKey.toUpperCase()}` } });
     expect(network.funders[0]?.signer.publicKey).toBe(pair.publicKey);
   });
 
-  it('knows from the committed flow.json the contracts of every network, and no funder', () => {
+  it('takes from the environment also the place of the key: a file, or a secret that is mounted', async () => {
+    writeKey();
+    const path = join(folder, 'keys', 'funder.pkey');
+    const config = { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ location: 'nowhere' }) } } };
+    const { funders } = await load(config, { env: { FUNDER_KEY_FUNDER_1: `file:${path}` } });
+    expect(funders[0]?.signer.publicKey).toBe(pair.publicKey);
+    chmodSync(path, 0o444);
+    expect((await load(config, { env: { FUNDER_KEY_FUNDER_1: `mounted:${path}` } })).funders[0]?.signer.publicKey).toBe(pair.publicKey);
+    expect(await faultOf(() => load(config, { env: { FUNDER_KEY_FUNDER_1: `file:${path}` } }))).toMatchObject({ kind: 'usage', message: expect.stringContaining('0444') as string });
+    expect(await faultOf(() => load(config, { env: { FUNDER_KEY_FUNDER_1: 'aws-kms:alias/mine' } }))).toMatchObject({ kind: 'usage', where: 'FUNDER_KEY_FUNDER_1' });
+  });
+
+  it('knows from the committed flow.json the contracts of every network, and no funder', async () => {
     for (const name of ['emulator', 'testnet', 'mainnet'] as const) {
-      const network = loadNetwork({ flowJsonPath: packagePath('flow', 'flow.json'), network: name, env: {} });
+      const network = await loadNetwork({ flowJsonPath: packagePath('flow', 'flow.json'), network: name, env: {} });
       expect(network.chainId).toBe(`flow-${name}`);
       expect(network.funders).toEqual([]);
       expect(Object.keys(network.contracts)).toEqual(expect.arrayContaining(['FungibleToken', 'FlowToken']));
@@ -87,8 +99,8 @@ describe('a network', () => {
     expect(readFileSync(packagePath('flow', 'flow.json'), 'utf8')).not.toMatch(/private|[0-9a-f]{64}/i);
   });
 
-  it('reads contracts that the Flow CLI lists as dependencies', () => {
-    const network = load({ dependencies: { FlowToken: { source: 'mainnet://1654653399040a61.FlowToken', hash: 'x', aliases: { emulator: '0ae53cb6e3f42a79' } } }, contracts: { Plain: './Plain.cdc' } });
+  it('reads contracts that the Flow CLI lists as dependencies', async () => {
+    const network = await load({ dependencies: { FlowToken: { source: 'mainnet://1654653399040a61.FlowToken', hash: 'x', aliases: { emulator: '0ae53cb6e3f42a79' } } }, contracts: { Plain: './Plain.cdc' } });
     expect(network.contracts).toEqual({ FlowToken: '0x0ae53cb6e3f42a79' });
   });
 });
@@ -102,40 +114,51 @@ describe('a faulty flow.json is refused with its place and a mend, and no key is
     ['an inline key beside a file', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ privateKey: pair.privateKey }) } } }, /inline/],
     ['an address that is none', { accounts: { 'funder-1': { address: 'alice', key: key() } } }, /accounts\.funder-1\.address/],
     ['a contract address that is none', { contracts: { FlowToken: { aliases: { emulator: 'xyz' } } } }, /contracts\.FlowToken/],
+    ['a KMS key that is none', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: { type: 'aws-kms', resourceID: 'alias/mine' } } } }, /resourceID.*ARN/],
+    ['a key of a type that is not known', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: { type: 'google-kms', resourceID: 'projects/x' } } } }, /"file" or "aws-kms"/],
     ['an algorithm that is none', { accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ signatureAlgorithm: 'RSA' }) } } }, /signatureAlgorithm/],
-  ])('%s', (_, config, says) => {
-    const fault = faultOf(() => load(config));
+  ])('%s', async (_, config, says) => {
+    const fault = await faultOf(() => load(config));
     expect(fault.kind).toBe('usage');
     expect(fault.explain()).toMatch(says);
     expect(fault.explain()).not.toContain(pair.privateKey);
     expect(String(fault.cause ?? '')).not.toContain(pair.privateKey);
   });
 
-  it('a file that is not there', () => {
-    const fault = faultOf(() => loadNetwork({ flowJsonPath: join(folder, 'nowhere.json'), network: 'emulator', env: {} }));
+  it('a file that is not there', async () => {
+    const fault = await faultOf(() => loadNetwork({ flowJsonPath: join(folder, 'nowhere.json'), network: 'emulator', env: {} }));
     expect(fault).toMatchObject({ kind: 'usage', mend: expect.stringContaining('FLOW_JSON') as string });
   });
 
-  it('a network that is none', () => {
-    expect(faultOf(() => load({}, { network: 'canarynet' }))).toMatchObject({ kind: 'usage', where: 'NETWORK' });
+  it('a network that is none', async () => {
+    expect(await faultOf(() => load({}, { network: 'canarynet' }))).toMatchObject({ kind: 'usage', where: 'NETWORK' });
   });
 
-  it.each([0o644, 0o640, 0o604, 0o660])('a key file of mode %o', (mode) => {
+  it.each([0o644, 0o640, 0o604, 0o660])('a key file of mode %o', async (mode) => {
     writeKey(mode);
-    const fault = faultOf(() => load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }));
+    const fault = await faultOf(() => load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }));
     expect(fault.mend).toBe(`chmod 600 ${join(folder, 'keys', 'funder.pkey')}`);
   });
 
-  it.each(['', 'not hex', '00'.repeat(32), `${pair.privateKey}00`])('a key file that holds %j', (text) => {
+  it('a key file that is a link, or lies where others can put another', async () => {
+    writeKey();
+    symlinkSync(join(folder, 'keys', 'funder.pkey'), join(folder, 'link.pkey'));
+    const config = (location: string): unknown => ({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key({ location }) } } });
+    expect(await faultOf(() => load(config('link.pkey')))).toMatchObject({ kind: 'usage', message: expect.stringContaining('links are not followed') as string });
+    chmodSync(join(folder, 'keys'), 0o777);
+    expect(await faultOf(() => load(config('keys/funder.pkey')))).toMatchObject({ kind: 'usage', message: expect.stringContaining('folder that others can write') as string });
+  });
+
+  it.each(['', 'not hex', '00'.repeat(32), `${pair.privateKey}00`])('a key file that holds %j', async (text) => {
     writeKey(0o600, text);
-    const fault = faultOf(() => load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }));
+    const fault = await faultOf(() => load({ accounts: { 'funder-1': { address: EMULATOR_ADDRESSES[0], key: key() } } }));
     expect(fault.kind).toBe('usage');
     expect(fault.where).toContain('funder.pkey');
   });
 
-  it('a funding account that is not there, and one of another network, both in one message', () => {
+  it('a funding account that is not there, and one of another network, both in one message', async () => {
     writeKey();
-    const fault = faultOf(() => load({ accounts: { other: { address: TESTNET_ADDRESS, key: key() } } }, { fundingAccounts: ['missing', 'other'] }));
+    const fault = await faultOf(() => load({ accounts: { other: { address: TESTNET_ADDRESS, key: key() } } }, { fundingAccounts: ['missing', 'other'] }));
     expect(fault.explain()).toMatch(/missing[\s\S]*other/);
   });
 });
@@ -153,8 +176,8 @@ describe('string imports', () => {
     );
   });
 
-  it('without an address are an error that names the contract and the network', () => {
-    const fault = faultOf(() => resolveImports('import "toString"\nimport "FlowToken"', {}, 'testnet'));
+  it('without an address are an error that names the contract and the network', async () => {
+    const fault = await faultOf(() => resolveImports('import "toString"\nimport "FlowToken"', {}, 'testnet'));
     expect(fault.explain()).toMatch(/testnet for toString, FlowToken/);
   });
 

@@ -5,12 +5,14 @@ import { buildAddKeys, readAddedKeys } from '../../src/flow/addKeys.js';
 import { parseAmount } from '../../src/flow/amount.js';
 import { addressArg, amountArg, arrayArg, stringArg } from '../../src/flow/args.js';
 import { MAX_COMPUTE } from '../../src/flow/buildTransaction.js';
+import { checkKeys } from '../../src/flow/checkKeys.js';
 import { checkWallets, type CheckedWallet, type WalletToCheck } from '../../src/flow/checkWallets.js';
 import { buildCreateAccounts, readCreatedAccounts, readFee, type CreatedAccount } from '../../src/flow/createAccounts.js';
 import { buildFundWallets, readDeposits } from '../../src/flow/fundWallets.js';
 import type { TransactionResult } from '../../src/flow/accessNode.js';
 import type { FclArg } from '../../src/flow/fcl.js';
 import { generateKeyPair, publicKeyOf } from '../../src/flow/keys.js';
+import { readBalances } from '../../src/flow/readBalances.js';
 import { createSigner } from '../../src/flow/sign.js';
 import { packagePath } from '../../src/packagePath.js';
 import { P256, startTestChain, stringsArg, type TestChain, type TestWallet } from './chainParts.js';
@@ -348,6 +350,29 @@ describe('checkWallets', () => {
     expect(await check(keyOf(wallet), { ...keyOf(wallet), publicKey: second.publicKey })).toMatchObject([{ keyPresent: true }, { keyPresent: true }]);
     await spoil(wallet, 'wallet.keys.revoke(keyIndex: 0)');
     expect(await check(keyOf(wallet), { ...keyOf(wallet), publicKey: second.publicKey })).toMatchObject([{ exists: true, keyPresent: false }, { keyPresent: true }]);
+  });
+
+  it('tells who has a key from who signs with it alone, as this service signs', async () => {
+    executed.add('scripts/checkKeys');
+    const [wallet, revoked] = [await makeWallet(), await makeWallet()];
+    const weak = generateKeyPair();
+    await spoil(wallet, `wallet.keys.add(publicKey: PublicKey(publicKey: "${weak.publicKey}".decodeHex(), signatureAlgorithm: SignatureAlgorithm.ECDSA_P256), hashAlgorithm: HashAlgorithm.SHA3_256, weight: 999.0)`);
+    await spoil(revoked, 'wallet.keys.revoke(keyIndex: 0)');
+    const wallets = [keyOf(wallet), { ...keyOf(wallet), publicKey: weak.publicKey }, keyOf(revoked), { ...keyOf(wallet), publicKey: revoked.publicKey }, { ...keyOf(wallet), address: NOBODY }];
+    expect(await checkKeys({ accessNode: chain.accessNode, cadence: chain.cadence, wallets })).toEqual(['signs', 'cannot sign', 'cannot sign', 'other keys', 'no account']);
+  });
+
+  it('gives balances of one block, 0 where there is no account', async () => {
+    executed.add('scripts/readBalances');
+    const wallet = await makeWallet();
+    const { height } = await chain.accessNode.latestSealedBlock();
+    const now = await readBalances(chain.accessNode, chain.cadence, [wallet.address, NOBODY]);
+    expect(now.height).toBeGreaterThanOrEqual(height);
+    // 0.1 FLOW and the account's own 0.001.
+    expect(now.balances).toEqual([10_100_000n, 0n]);
+    await run('fundWallet', [addressArg(wallet.address), amountArg(1n)]);
+    expect((await readBalances(chain.accessNode, chain.cadence, [wallet.address])).balances).toEqual([10_100_001n]);
+    expect((await readBalances(chain.accessNode, chain.cadence, [wallet.address], now.height)).balances).toEqual([10_100_000n]);
   });
 
   it('reads FLOW from the vault itself: an owner who publishes the balance of another vault does not look poor', async () => {

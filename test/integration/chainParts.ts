@@ -63,7 +63,7 @@ export async function startTestChain(options: { blockTimeMs?: number; keysPerFun
   const emulator = await startEmulator({ blockTimeMs: options.blockTimeMs ?? 200 });
   const { flowJson } = await prepareChain({ ...emulator, folder, funders: 2, keysPerFunder: options.keysPerFunder ?? 1 });
   const proxy = await startAccessNodeProxy({ target: emulator.restUrl });
-  const network = loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} });
+  const network = await loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} });
   const limiter = createLimiter(PUBLIC_RATES);
   const opened: AccessNode[] = [];
   const connect: TestChain['connect'] = (o) => {

@@ -44,7 +44,7 @@ it('a chain is prepared with a block for each transaction as well, and with seve
   const emulator = await startEmulator({ blockTimeMs: 0 });
   try {
     const { flowJson } = await prepareChain({ ...emulator, folder, funders: 2, keysPerFunder: 3 });
-    const { funders, contracts } = loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} });
+    const { funders, contracts } = await loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} });
     expect(funders.map((funder) => [funder.name, funder.keyIndexes])).toEqual([
       ['funder-1', [0, 1, 2]],
       ['funder-2', [0, 1, 2]],

@@ -5,12 +5,14 @@ import { checkWallets, type CheckedWallet } from '../../src/flow/checkWallets.js
 import { fundWallets, type NeedyWallet } from '../../src/handlers/fundWallets.js';
 import { repairWallet, type BrokenWallet } from '../../src/handlers/repairWallet.js';
 import { assignAccounts } from '../../src/journal/assignments.js';
+import { saveBalances } from '../../src/journal/balances.js';
 import { openCycle } from '../../src/journal/cycles.js';
 import { heartbeat } from '../../src/journal/instances.js';
 import { takeOverTransactions } from '../../src/journal/takeOver.js';
 import type { LiveTransaction } from '../../src/journal/transactions.js';
 import { startOutsider, type Outsider } from '../faults/outsider.js';
 import { until } from '../support/daemonWorld.js';
+import { expectExactLedger } from '../support/exactLedger.js';
 import { startInProcess, type InProcess } from '../support/inProcess.js';
 import { actAs, BLOCK_VAULT, DROP_VAULT, FILL_STORAGE, MISTYPE_RECEIVER, REVOKE_KEY, SPEND_FLOW, UNPUBLISH_BALANCE, UNPUBLISH_RECEIVER, type OwnersAct } from '../support/walletOwner.js';
 import { strangeSigner } from './chainParts.js';
@@ -38,7 +40,7 @@ const open = async (options: Parameters<typeof startInProcess>[1] = {}): Promise
 
 beforeAll(async () => {
   stack = await startStack({ blockTimeMs: 200, funders: 3 });
-  outsider = startOutsider(stack);
+  outsider = await startOutsider(stack);
   [ann, bob] = [await open(), await open()];
   await signUpMany(stack.authPool, WALLETS);
   await ann.maker.startBatches();
@@ -252,4 +254,27 @@ describe('a funding', () => {
     expect(await counts()).toMatchObject({ synced_wallets: 1, flow_funding_needed: 1, flow_funding_success: 1, flow_funding_errors: 0 });
     expect(await sql("select 1 from wallet_sync.slot where leased_by is not null")).toEqual([]);
   });
+
+  it('that is too large for what funders have above their floor leaves them in the rotation, for a smaller one; one for a single wallet does not', async () => {
+    const list = await needy([take(), take()]);
+    const FLOOR = 100_000_000n;
+    const { journal, network } = ann.instance;
+    await saveBalances(journal, network.funders.map(({ address }) => ({ address, balance: FLOOR + 41_000_000n + BigInt(AMOUNT) })), 0);
+    await sql('update wallet_sync.funder_balance set spent = 0');
+    await sql('update wallet_sync.spending_limit set funder_floor = $1', [`${FLOOR}`]);
+    await expect(fundWallets(ann.instance, ann.follower, list, { cycle })).rejects.toMatchObject({ where: 'postgres WS022' });
+    expect(await outOfRotation()).toEqual([]);
+    const half = await fundWallets(ann.instance, ann.follower, list.slice(0, 1), { cycle });
+    expect((await ended(half!))['state']).toBe('sealed');
+    await sql('update wallet_sync.funder_balance set balance = balance - 1, spent = 0');
+    await expect(fundWallets(ann.instance, ann.follower, list.slice(1), { cycle })).rejects.toMatchObject({ where: 'postgres WS022' });
+    expect(await outOfRotation()).toHaveLength(1);
+    await sql('update wallet_sync.spending_limit set funder_floor = 0');
+    await putBack();
+  });
+});
+
+it('after all of that the ledger is exact: repairs, fundings, who was passed over, and what failed', async () => {
+  // One transaction was an outsider's: a funder's FLOW taken away.
+  await expectExactLedger(stack, 1);
 });

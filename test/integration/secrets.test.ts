@@ -87,7 +87,7 @@ it('no private key, master key, service role key, database password or token is 
   for (const path of PATHS) texts.set(path, await (await fetch(url + path, { headers: { authorization: `Bearer ${TOKEN}` } })).text());
   texts.set('/metrics without a token', await (await fetch(`${url}/metrics`)).text());
   for (const path of ['/api/events', '/api/logs?level=trace&limit=2000']) texts.set(path, await readSome(url + path));
-  const commands = ['status', 'status --failed', 'status --corrupted', 'orphans', 'funders list', 'audit', 'doctor', 'logs', 'reconcile --dry-run', 'retry --all-failed', 'pause', 'resume', 'migrate'];
+  const commands = ['status', 'status --failed', 'status --corrupted', 'orphans', 'funders list', 'audit', 'doctor', 'logs', 'reconcile --dry-run', 'keys verify', 'retry --all-failed', 'pause', 'resume', 'migrate'];
   for (const command of commands.flatMap((each) => [each, `${each} --json`])) {
     const { stdout, stderr } = await runCommand(command.split(' '), { ...env, HTTP_TOKEN: TOKEN });
     texts.set(`wallet-sync ${command}`, stdout + stderr);

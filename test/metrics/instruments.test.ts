@@ -16,6 +16,11 @@ const journal: JournalMetrics = {
   openAccounts: { set_aside: 1 },
   transactions: [{ kind: 'create', state: 'sealed', transactions: 3 }, { kind: 'fund', state: 'given_up', transactions: 1 }],
   cycles: { cycles: 2, flow_spent: 150_000_000, ...(Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, i + 1])) as Record<(typeof COUNTER_NAMES)[number], number>) },
+  limits: [
+    { name: 'flow_short', most: 200_000_000_000n, used: 150_000_000n, windowS: 3_600, roomInS: 0 },
+    { name: 'flow_long', most: null, used: 150_000_000n, windowS: 86_400, roomInS: 0 },
+    { name: 'accounts_short', most: 500n, used: 500n, windowS: 3_600, roomInS: 12.5 },
+  ],
   balances: [{ address: FUNDER.address, balance: '1234000000', seen_at: 1_700_000_001 }, { address: '0x00000000000000bb', balance: '1', seen_at: 1 }],
 };
 
@@ -58,6 +63,7 @@ describe('the metrics', () => {
       'wallet_sync_pool_free 7', 'wallet_sync_oldest_waiting_seconds 3.5', 'wallet_sync_slots{state="busy"} 2', 'wallet_sync_slots_free 6', 'wallet_sync_database_up 1',
       'wallet_sync_transactions_total{kind="create",end="sealed"} 3', 'wallet_sync_transactions_given_up{kind="fund"} 1',
       'wallet_sync_funder_balance_flow{funder="funder-1"} 12.34', 'wallet_sync_cycle_spent_flow_total 1.5', 'wallet_sync_cycles_total 2',
+      'wallet_sync_limit{limit="flow_short"} 2000', 'wallet_sync_limit_used{limit="flow_short"} 1.5', 'wallet_sync_limit_used{limit="accounts_short"} 500', 'wallet_sync_limit_room_seconds{limit="accounts_short"} 12.5',
       ...COUNTER_NAMES.map((name, i) => `wallet_sync_cycle_${name}_total ${i + 1}`),
     ]));
   });
@@ -69,7 +75,7 @@ describe('the metrics', () => {
     setJournal(null);
     const lines = (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     expect(lines).toContain('wallet_sync_database_up 0');
-    expect(lines.filter((line) => /^wallet_sync_(users|accounts|slots|pool_free|cycle_|cycles|funder_balance|funder_seen|oldest|paused|instances|transactions_total|transactions_given_up)/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /^wallet_sync_(users|accounts|slots|pool_free|cycle_|cycles|funder_balance|funder_seen|oldest|paused|limit|instances|transactions_total|transactions_given_up)/.test(line))).toEqual([]);
     setJournal(journal);
     expect((await registry.metrics()).split('\n').filter((line) => !line.startsWith('#'))).toEqual(told);
   });

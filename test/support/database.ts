@@ -80,7 +80,7 @@ export async function startDatabase(options: DatabaseOptions = {}): Promise<Data
     },
     async clear() {
       // Children first. Deleting a few rows takes 2 ms; truncating all these tables 40.
-      const tables = ['public.wallet', 'auth.users', ...['member', 'transaction', 'account_history', 'account', 'slot', 'instance', 'user_state', 'apart', 'cycle', 'resync_request', 'canary'].map((name) => `wallet_sync.${name}`)];
+      const tables = ['public.wallet', 'auth.users', ...['member', 'transaction', 'account_history', 'account', 'slot', 'instance', 'user_state', 'apart', 'cycle', 'resync_request', 'canary', 'reservation', 'spending', 'funder_balance', 'adopted'].map((name) => `wallet_sync.${name}`)];
       await postgres.query('supabase_admin', tables.map((table) => `delete from ${table};`).join(' ') + ' update wallet_sync.control set paused = false; update wallet_sync.sweeper set leased_by = null, lease_until = null;');
     },
     disconnect,

@@ -17,6 +17,7 @@ import { createStatistics } from '../../src/handlers/statistics.js';
 import { heartbeat } from '../../src/journal/instances.js';
 import { openJournal } from '../../src/journal/pool.js';
 import { createLog } from '../../src/log.js';
+import { openMasterKey } from '../../src/masterKey/openMasterKey.js';
 import { readSettings } from '../../src/settings.js';
 import { createTelemetry } from '../../src/telemetry/events.js';
 
@@ -41,13 +42,13 @@ export async function startInProcess(stack: Stack, options: InProcessOptions = {
   const settings = readSettings({ ...stack.env(), POOL_SIZE: '0', ...options.settings });
   const log = createLog({ level: 'silent' });
   const journal = openJournal({ connectionString: settings.DATABASE_URL, log });
-  const fromFile = loadNetwork({ flowJsonPath: settings.FLOW_JSON, network: settings.NETWORK, env: {} });
+  const fromFile = await loadNetwork({ flowJsonPath: settings.FLOW_JSON, network: settings.NETWORK, env: {} });
   const network = options.network?.(fromFile) ?? fromFile;
   const limiter = createLimiter({ scriptRps: settings.SCRIPT_RPS, transactionRps: settings.TRANSACTION_RPS, eventRps: settings.EVENT_RPS, readRps: settings.READ_RPS });
   const node = connectAccessNode({ url: settings.FLOW_ACCESS_NODE ?? network.accessNode, limiter, log });
   const id = randomUUID();
   const instance: Instance = {
-    id, settings, journal, node, network, cadence: loadCadence(network), vault: createAuditedVault({ masterKey: settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }), log,
+    id, settings, journal, node, network, cadence: loadCadence(network), vault: createAuditedVault({ masterKey: await openMasterKey(settings.WALLET_ENCRYPTION_KEY), journal, instanceId: id }), log,
     statistics: createStatistics(), telemetry: createTelemetry(), faultPoints: NO_FAULTS, now: Date.now,
   };
   let maySend = true;

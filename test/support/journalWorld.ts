@@ -34,7 +34,7 @@ export async function journalSteps(database: Database, keys = 9): Promise<Journa
     slot,
     record,
     recordOn,
-    prepare: (instanceId, count) => prepareAccounts(journal, { instanceId, poolSize: count, maxAccounts: 25, decide: (demand) => demand.demand, makeKeys }),
+    prepare: (instanceId, count) => prepareAccounts(journal, { instanceId, poolSize: count, maxAccounts: 25, decide: (demand) => demand.demand, room: () => Promise.resolve(Infinity), makeKeys }),
     create: (instanceId, accounts) => record(instanceId, 'create', accounts.map((account) => ({ accountId: account.id }))),
     seal: (instanceId, transaction, accounts, sealedHeight = 110) =>
       recordSealedCreation(journal, { instanceId, transaction, sealedHeight, fee: 1n, executionEffort: 1, created: accounts.map(({ publicKey }) => ({ publicKey, address: `0x${hex(8)}` })) }),

@@ -8,3 +8,6 @@ export function createRandom(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** What every fuzz test begins with, so that a run can be repeated; FUZZ_SEED=… begins elsewhere. */
+export const FUZZ_SEED = Number(process.env['FUZZ_SEED'] ?? 20_260_117);

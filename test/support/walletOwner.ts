@@ -85,7 +85,7 @@ export async function actAs(world: OwnersWorld, wallet: { readonly address: stri
     if (key === undefined) throw new Error(`${wallet.address} has another key on chain`);
     const owner = { address: wallet.address, keyIndex: key.index, signer: createSigner({ privateKey, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' }) };
     const service = { address: SERVICE_ADDRESS, keyIndex: 0, signer: createSigner({ privateKey: emulator.servicePrivateKey, signatureAlgorithm: 'ECDSA_P256', hashAlgorithm: 'SHA3_256' }) };
-    const network = loadNetwork({ flowJsonPath: settings['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
+    const network = await loadNetwork({ flowJsonPath: settings['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
     const transaction = await buildTransaction({
       cadence: resolveImports(cadence, network.contracts, 'emulator'),
       args: args ?? given,

@@ -10,7 +10,7 @@ export const accessNodeCheck = defineCheck({
   needs: ['flow.json'],
   settings: ['NETWORK'],
   async examine({ chain, now }, { NETWORK }) {
-    const { node, network, requireNetwork } = chain();
+    const { node, network, requireNetwork } = await chain();
     await requireNetwork();
     const block = await node.latestSealedBlock();
     const ageMs = now() - block.timestamp.getTime();

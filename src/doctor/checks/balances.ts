@@ -10,10 +10,10 @@ const WARN_DAYS = 7;
 export const balancesCheck = defineCheck({
   name: 'FLOW left',
   needs: ['funding accounts', 'migrations'],
-  settings: ['DATABASE_URL', 'FLOW_FUNDING_AMOUNT'],
-  async examine({ chain, journal }, { FLOW_FUNDING_AMOUNT }) {
-    const { node, network } = chain();
-    const lowWater = lowWaterMark(FLOW_FUNDING_AMOUNT);
+  settings: ['DATABASE_URL', 'FLOW_FUNDING_AMOUNT', 'FUNDER_FLOOR'],
+  async examine({ chain, journal }, { FLOW_FUNDING_AMOUNT, FUNDER_FLOOR }) {
+    const { node, network } = await chain();
+    const lowWater = lowWaterMark({ FLOW_FUNDING_AMOUNT, FUNDER_FLOOR });
     const accounts = await Promise.all(network.funders.map(async (funder) => ({ name: funder.name, balance: (await node.account(funder.address))?.balance ?? 0n })));
     const low = accounts.filter(({ balance }) => balance < lowWater);
     const total = accounts.reduce((sum, { balance }) => sum + balance, 0n);

@@ -9,7 +9,7 @@ export const contractsCheck = defineCheck({
   needs: ['access node'],
   settings: ['FLOW_JSON'],
   async examine({ chain }, { FLOW_JSON }) {
-    const { node, network } = chain();
+    const { node, network } = await chain();
     try {
       const { height } = await checkWallets({ accessNode: node, cadence: loadCadence(network), wallets: [] });
       return ok(`${Object.keys(network.contracts).join(', ')} answer at block ${height}`);

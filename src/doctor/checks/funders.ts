@@ -7,7 +7,7 @@ export const fundersCheck = defineCheck({
   name: 'funding accounts',
   needs: ['access node'],
   async examine({ chain }) {
-    const { node, network } = chain();
+    const { node, network } = await chain();
     const outcomes = await Promise.all(
       network.funders.map(async (funder): Promise<Outcome> => {
         const account = await node.account(funder.address);
@@ -16,7 +16,7 @@ export const fundersCheck = defineCheck({
           const fault = faultOfKey(funder, account.keys.find((key) => key.index === index));
           return fault === null ? [] : [`its key ${index} on chain is ${fault}`];
         });
-        return faults.length === 0 ? { state: 'ok', found: funder.name } : fail(`${describeFunder(funder)}: ${faults.join(', ')}`, 'point its key file in flow.json at the key that the account has, and name only keys that can sign');
+        return faults.length === 0 ? { state: 'ok', found: funder.name } : fail(`${describeFunder(funder)}: ${faults.join(', ')}`, 'name in flow.json the key that the account has, with its algorithms, and only indexes of keys that can sign');
       }),
     );
     if (outcomes.length === 0) throw new AppError('usage', 'there is none', { where: 'flow.json' });

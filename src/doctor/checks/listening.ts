@@ -5,9 +5,9 @@ import { listenToPostgres } from '../../streams/listenToPostgres.js';
 import { defineCheck, fail, failOf, ok } from '../check.js';
 import { hearBack } from '../hearBack.js';
 
-/** A NOTIFY takes milliseconds. */
-const HEAR_MS = 2_500;
-const CONNECT_MS = 2_000;
+/** A NOTIFY takes milliseconds; the rest is for the other checks, which load their libraries meanwhile on what may be a busy machine. */
+const HEAR_MS = 4_000;
+const CONNECT_MS = 4_000;
 
 /** LISTEN hears a NOTIFY that another connection sends. Through a transaction pooler it is accepted, and hears nothing. */
 export const listeningCheck = defineCheck({

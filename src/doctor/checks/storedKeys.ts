@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { toAppError } from '../../errors.js';
 import { isKeyOf } from '../../flow/keys.js';
 import { createAuditedVault } from '../../handlers/auditedVault.js';
+import { requireMasterKeys } from '../../handlers/requireMasterKeys.js';
 import { sampleKeys } from '../../journal/keySample.js';
+import { openMasterKeys } from '../../masterKey/openMasterKey.js';
 import { defineCheck, fail, failOf, ok } from '../check.js';
 
 /** The oldest and the newest so many: a key that was changed once shows in one of both. */
@@ -12,9 +14,15 @@ const EACH = 5;
 export const storedKeysCheck = defineCheck({
   name: 'master key',
   needs: ['migrations'],
-  settings: ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY'],
-  async examine({ journal }, { WALLET_ENCRYPTION_KEY }) {
-    const vault = createAuditedVault({ masterKey: WALLET_ENCRYPTION_KEY, journal: journal(), instanceId: randomUUID() });
+  settings: ['DATABASE_URL', 'WALLET_ENCRYPTION_KEY', 'WALLET_ENCRYPTION_KEY_NEXT'],
+  async examine({ journal }, masterKeys) {
+    const vault = createAuditedVault({ ...(await openMasterKeys(masterKeys)), journal: journal(), instanceId: randomUUID() });
+    try {
+      await requireMasterKeys(journal(), vault);
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      return failOf(error, error.mend ?? '');
+    }
     const keys = await sampleKeys(journal(), EACH);
     const opener = await vault.openFor({ why: 'doctor tries the master key', accountIds: keys.map(({ accountId }) => accountId) });
     for (const { accountId, encryptedPrivateKey, publicKey } of keys) {
@@ -25,6 +33,7 @@ export const storedKeysCheck = defineCheck({
         return failOf(toAppError({ message: `account ${accountId}: ${message}` }), mend ?? (kind === 'data' ? 'restore table wallet_sync.account from a backup: the row was changed' : 'set WALLET_ENCRYPTION_KEY to the key it was encrypted with'));
       }
     }
-    return ok(keys.length === 0 ? `${vault.keyId}; no key is stored yet` : `${vault.keyId} opens the ${keys.length} stored keys that were tried`);
+    const ring = vault.keyIds.join(' and ');
+    return ok(keys.length === 0 ? `${ring}; no key is stored yet` : `${ring} opens the ${keys.length} stored keys that were tried`);
   },
 });

@@ -80,6 +80,14 @@ export async function openLook(instance: Instance, options: LookOptions): Promis
     if (isLast && asking === 0) gather.drain();
   };
 
+  /** Master keys that were told of: one line each, however many wallets need it. */
+  const missing = new Set<string>();
+  const lackMasterKey = (masterKey: string): void => {
+    if (missing.has(masterKey)) return;
+    missing.add(masterKey);
+    log.error({ masterKey, reason: `wallets are encrypted under master key ${masterKey}, which this instance does not hold`, mend: `set WALLET_ENCRYPTION_KEY or WALLET_ENCRYPTION_KEY_NEXT to it and restart; \`wallet-sync keys rotate --status\` counts them` }, 'wallets left alone: their keys cannot be opened here');
+  };
+
   const readRows = async (authIds: readonly string[]): Promise<WalletRow[]> => {
     const rows = await readWallets(journal, authIds);
     const lacking = rows.filter((row) => !row.hasRow && row.state !== 'orphaned').map((row) => row.authId);
@@ -95,9 +103,13 @@ export async function openLook(instance: Instance, options: LookOptions): Promis
     for (const [i, row] of rows.entries()) {
       if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await nextTurn();
       counter.count('total_wallets');
-      const validity = validate(row, { network: network.name, vault: { open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, shared });
+      const validity = validate(row, { network: network.name, vault: { keyIds: vault.keyIds, open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, shared });
       if (validity.kind === 'waiting') counter.count('waiting');
-      if (validity.kind === 'left-alone') counter.count('unknown');
+      if (validity.kind === 'left-alone' || validity.kind === 'not-ours-to-open') counter.count('unknown');
+      if (validity.kind === 'not-ours-to-open') {
+        counter.error('usage');
+        lackMasterKey(validity.masterKey);
+      }
       if (validity.kind === 'corrupted') corrupted.push({ authId: row.authId, reason: validity.reason, solution: validity.solution });
       if (validity.kind !== 'plausible') continue;
       const { address, publicKey } = validity;

@@ -4,11 +4,13 @@ import { MAX_DEPOSITS_PER_TRANSACTION } from '../../flow/fundWallets.js';
 import { endApart, setApart, type ApartFrom } from '../../journal/apart.js';
 import { saveStep } from '../../journal/cycles.js';
 import { readEnds, type End } from '../../journal/ends.js';
-import { isRefusedMember } from '../../journal/sqlErrors.js';
+import { walletsAtLimit } from '../../journal/limits.js';
+import { isFunderAtFloor, isLimitReached, isRefusedMember, isWalletAtLimit } from '../../journal/sqlErrors.js';
 import type { LiveTransaction } from '../../journal/transactions.js';
 import { blamesMember } from '../blame.js';
 import type { TransactionFollower } from '../followTransactions.js';
 import { fundWallets } from '../fundWallets.js';
+import { fundingsThatFit } from '../limits.js';
 import type { Instance } from '../instance.js';
 import { repairWallet } from '../repairWallet.js';
 import type { Finding } from './digest.js';
@@ -49,6 +51,9 @@ const GATHER_MS = 2_000;
 /** Between looks at what is under way. */
 const LOOK_MS = 250;
 
+const WALLET_LIMIT = 'a wallet has had as many fundings as LIMIT_WALLET_FUNDINGS_LONG or LIMIT_WALLET_FUNDINGS_EVER allow';
+const ALL_LIMIT = 'LIMIT_FLOW_SHORT or LIMIT_FLOW_LONG has no room for more';
+
 interface Sent {
   readonly transaction: LiveTransaction;
   readonly wallets: readonly Mendable[];
@@ -60,7 +65,7 @@ interface Sent {
  * could not be sent is counted here. A funding that a member can have spoiled is halved, until that one stands alone and is set apart.
  */
 export function createMender(instance: Instance, options: MenderOptions): Mender {
-  const { journal, log } = instance;
+  const { journal, log, settings } = instance;
   const { follower, cycleId, step, signal, patience, mayWork } = options;
   const gatherMs = Math.min(GATHER_MS, patience.standstillMs);
   const toFund: Mendable[] = [];
@@ -68,6 +73,7 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
   const batches: (readonly Mendable[])[] = [];
   const toRepair: Mendable[] = [];
   const underWay = new Map<string, Sent>();
+  const saidLimits = new Set<string>();
   let oldestAt = Infinity;
   let lastMoveAt = performance.now();
   let isClosing = false;
@@ -93,30 +99,65 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     await step((db) => saveStep(db, cycleId, counter.take(), null));
   };
 
+  /** A limit is no error: the wallets stay as they are, and a sweep finds them again when it has room. Said once a sweep for each kind. */
+  const leaveLimited = async (wallets: readonly Mendable[], why: string): Promise<void> => {
+    if (wallets.length === 0) return;
+    if (!saidLimits.has(why)) log.warn({ wallets: wallets.length, reason: why, mend: 'nothing to do: `wallet-sync status` shows the limits' }, 'wallets are left as they are: a spending limit is reached');
+    saidLimits.add(why);
+    for (const { authId, address } of wallets) log.debug({ authId, address, reason: why }, 'wallet left as it is by a limit');
+    const counter = createCounter();
+    counter.count('limited', wallets.length);
+    await step((db) => saveStep(db, cycleId, counter.take(), null));
+  };
+
+  /** Those that may be funded now. The others are counted and told; the record's guard counts again. */
+  const withinLimits = async (wallets: readonly Mendable[]): Promise<readonly Mendable[]> => {
+    const [ended, fits] = await call(() => Promise.all([walletsAtLimit(journal, wallets.map(({ accountId }) => accountId)), fundingsThatFit(journal, settings.FLOW_FUNDING_AMOUNT)]));
+    const own = wallets.filter(({ accountId }) => ended.has(accountId));
+    const others = wallets.filter(({ accountId }) => !ended.has(accountId));
+    await leaveLimited(own, WALLET_LIMIT);
+    await leaveLimited(others.slice(fits), ALL_LIMIT);
+    thenRepair([...own, ...others.slice(fits)]);
+    return others.slice(0, fits);
+  };
+
   const setWalletApart = async (work: ApartFrom, { authId, address }: Mendable, end: End): Promise<void> => {
     log.warn({ authId, address, work, kind: end.errorKind, reason: end.error }, 'wallet set apart: its transaction fails');
     await step((db) => setApart(db, work, address, end.error ?? 'its transaction failed'));
   };
 
-  /** False where no slot is to spare. */
-  const sendFunding = async (wallets: readonly Mendable[]): Promise<boolean> => {
+  /** What could not be sent, since no slot is to spare; empty where that is done with. */
+  const sendFunding = async (asked: readonly Mendable[]): Promise<readonly Mendable[]> => {
+    const wallets = await withinLimits(asked);
+    if (wallets.length === 0) return [];
     try {
       const sent = await call(() => fundWallets(instance, follower, wallets.map(({ accountId, address, height }) => ({ accountId, address, balanceHeight: height })), { cycle: cycleId }));
-      if (sent === null) return false;
+      if (sent === null) return wallets;
       underWay.set(sent.id, { transaction: sent, wallets });
-      return true;
+      return [];
     } catch (thrown) {
       const error = toAppError(thrown);
       // What the journal refuses of one is looked for among them. Alone, it has had a deposit since, is being served, or its user is gone: nothing is owed.
       const isRefused = isRefusedMember(error);
       if (isRefused && wallets.length > 1) {
         halve(wallets);
-        return true;
+        return [];
+      }
+      if (isLimitReached(error) || isWalletAtLimit(error)) {
+        await leaveLimited(wallets, isWalletAtLimit(error) ? WALLET_LIMIT : ALL_LIMIT);
+        thenRepair(wallets);
+        return [];
+      }
+      // Half of them may fit above the funder's floor. Alone, another funder may have it: the slots of this one are out of the rotation now.
+      if (isFunderAtFloor(error)) {
+        if (wallets.length === 1) return wallets;
+        halve(wallets);
+        return [];
       }
       log[isRefused ? 'debug' : 'warn']({ wallets: wallets.length, kind: error.kind, reason: error.message, mend: error.mend }, 'funding not sent');
       if (!isRefused) await countUnsent('fund', wallets, error.kind);
       thenRepair(wallets);
-      return true;
+      return [];
     }
   };
 
@@ -126,6 +167,7 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
       underWay.set(sent.id, { transaction: sent, wallets: [wallet] });
     } catch (thrown) {
       const error = toAppError(thrown);
+      if (isLimitReached(error)) return leaveLimited([wallet], ALL_LIMIT);
       log.warn({ authId: wallet.authId, address: wallet.address, kind: error.kind, reason: error.message, mend: error.mend }, 'repair not sent');
       await countUnsent('repair', [wallet], error.kind);
     }
@@ -187,8 +229,9 @@ export function createMender(instance: Instance, options: MenderOptions): Mender
     while (mayWork()) {
       const wallets = nextFunding();
       if (wallets === null) break;
-      if (!(await sendFunding(wallets))) {
-        batches.unshift(wallets);
+      const unsent = await sendFunding(wallets);
+      if (unsent.length > 0) {
+        batches.unshift(unsent);
         break;
       }
       moved();

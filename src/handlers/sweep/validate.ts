@@ -2,6 +2,7 @@ import { isAddressOf, type NetworkName } from '../../flow/addressSpace.js';
 import { isKeyOf } from '../../flow/keys.js';
 import type { WalletRow } from '../../journal/sweepPages.js';
 import { toAppError } from '../../errors.js';
+import { keyIdOf } from '../../secrets.js';
 import type { KeyOpener } from '../auditedVault.js';
 
 /** What public.wallet and the journal say of a user, before the chain is asked. */
@@ -9,6 +10,8 @@ export type Validity =
   | { readonly kind: 'waiting' }
   /** Held by a policy, or orphaned: left alone. */
   | { readonly kind: 'left-alone' }
+  /** Its key is encrypted under a master key that this instance does not hold: it says nothing of the row, so that is left alone. */
+  | { readonly kind: 'not-ours-to-open'; readonly masterKey: string }
   | { readonly kind: 'corrupted'; readonly reason: string; readonly solution: string }
   | { readonly kind: 'plausible'; readonly address: string; readonly publicKey: string };
 
@@ -31,12 +34,23 @@ export function validate(row: WalletRow, options: ValidateOptions): Validity {
   }
   const fault = faultOf(row, options);
   if (fault !== null) return { kind: 'corrupted', ...fault };
+  const masterKey = keyIdOf(privateKey ?? '');
+  if (masterKey !== null && !options.vault.keyIds.includes(masterKey)) return { kind: 'not-ours-to-open', masterKey };
+  const keyFault = keyFaultOf(privateKey ?? '', publicKey ?? '', options.vault);
+  if (keyFault !== null) return { kind: 'corrupted', ...keyFault };
   return { kind: 'plausible', address: address ?? '', publicKey: publicKey ?? '' };
 }
 
-function faultOf(row: WalletRow, { network, vault, shared }: ValidateOptions): { reason: string; solution: string } | null {
+interface Fault {
+  readonly reason: string;
+  readonly solution: string;
+}
+
+const byHand = (reason: string): Fault => ({ reason, solution: MEND_ROW });
+
+/** What the row shows without opening its key. */
+function faultOf(row: WalletRow, { network, shared }: ValidateOptions): Fault | null {
   const { address, privateKey, publicKey } = row;
-  const byHand = (reason: string): { reason: string; solution: string } => ({ reason, solution: MEND_ROW });
   if (address === null) return byHand('a key without an address');
   if (privateKey === null) return byHand('an address without a private key');
   if (publicKey === null) return byHand('an address without a public key');
@@ -46,6 +60,10 @@ function faultOf(row: WalletRow, { network, vault, shared }: ValidateOptions): {
   if (row.accountId !== null && !row.asRecorded) return byHand('it differs from the account that the user was given');
   if (row.isTaken) return byHand('its address or public key is that of another account');
   if (row.accountId === null && shared.has(address.slice(2))) return byHand('another user has the same address');
+  return null;
+}
+
+function keyFaultOf(privateKey: string, publicKey: string, vault: KeyOpener): Fault | null {
   try {
     // The text binds it to its public key; a pair that never belonged together can still have been bound.
     if (!isKeyOf(vault.open(privateKey, publicKey), publicKey)) return byHand('its public key does not belong to its private key');

@@ -1,13 +1,15 @@
 import type { SimulatedChain } from '../../../dev/simulatedChain.js';
 import type { DecodedTransaction } from '../../../dev/simulatedChain/decodeTransaction.js';
 import { publicKeyOf } from '../../../src/flow/keys.js';
+import { withdrawnFrom } from '../../../src/flow/withdrawals.js';
 import type { Vault } from '../../../src/secrets.js';
 import type { Database } from '../../support/database.js';
 import type { Shape } from './commands.js';
 import { readCommitted, readSnapshot, type Snapshot } from './snapshot.js';
+import { CONTRACTS } from './stage.js';
 
-/** What is checked: an invariant by its number in the design, whether users are who the policy says, whether no more is made than wanted. */
-export type Law = number | 'policy' | 'demand';
+/** What is checked: an invariant by its number in the design, whether users are who the policy says, whether no more is made than wanted, whether the ledger has what was spent. */
+export type Law = number | 'policy' | 'demand' | 'ledger';
 
 /** A law that is broken. */
 export class Violation extends Error {
@@ -200,6 +202,13 @@ export function createInvariants(options: InvariantOptions): Invariants {
     executedChecked = executed.length;
   };
 
+  /** Each executed transaction is in the ledger with exactly what its events say that it took, and nothing else is. */
+  const checkLedger = (snapshot: Snapshot): void => {
+    const taken = new Map(chain.ledger.executed.map(({ transaction, events }) => [transaction.id, withdrawnFrom(transaction.payer, events, { contracts: CONTRACTS }) ?? 0n]));
+    for (const [id, amount] of taken) if ((snapshot.ledger[id] ?? (id in snapshot.ledger ? 'unknown' : '0')) !== `${amount}`) report('ledger', `${id} took ${amount}, the ledger has ${snapshot.ledger[id] ?? 'nothing that is known'}`);
+    for (const id of Object.keys(snapshot.ledger)) if (!taken.has(id)) report('ledger', `the ledger has ${id}, which was never executed`);
+  };
+
   const raise = (): void => {
     const [first] = found.splice(0);
     if (first !== undefined) throw first;
@@ -244,6 +253,7 @@ export function createInvariants(options: InvariantOptions): Invariants {
       const open = snapshot.transactions.filter((each) => each.state === 'live');
       if (open.length > 0) report(3, `${open.length} transactions are still live: ${open.map((each) => each.id).join(', ')}`);
       const free = snapshot.accounts.filter((account) => account.state === 'free').length;
+      checkLedger(snapshot);
       if (free < options.shape.poolSize) report(5, `the pool has ${free} of ${options.shape.poolSize}`);
       raise();
     },

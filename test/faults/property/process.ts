@@ -35,6 +35,7 @@ export type Work = (typeof WORKS)[number];
 
 export interface ProcessOptions {
   readonly settings: Settings;
+  readonly masterKey: Buffer;
   /** Of role wallet_sync_service. The process puts its id there as application_name. */
   readonly databaseUrl: string;
   readonly node: SimulatedNode;
@@ -78,7 +79,7 @@ export function createProcess(options: ProcessOptions): Process {
     node: breakInNode(options.node, breakpoint),
     network: options.network,
     cadence: options.cadence,
-    vault: createAuditedVault({ masterKey: options.settings.WALLET_ENCRYPTION_KEY, journal, instanceId: id }),
+    vault: createAuditedVault({ masterKey: options.masterKey, journal, instanceId: id }),
     log: options.log,
     statistics: createStatistics(),
     telemetry: createTelemetry(),

@@ -8,6 +8,8 @@ export interface Snapshot {
   readonly members: readonly { transaction_id: string; account_id: number }[];
   readonly wallets: readonly { id: number; auth_id: string | null; flow_address: string | null; flow_private_key: string | null; flow_public_key: string | null }[];
   readonly users: readonly { id: string; is_deleted: boolean; is_confirmed: boolean; is_anonymous: boolean }[];
+  /** What the ledger says that each transaction took, by its id, in 10^-8 FLOW; null where it is not known yet. */
+  readonly ledger: Readonly<Record<string, string | null>>;
   readonly staleWrites: readonly string[];
 }
 
@@ -19,6 +21,8 @@ const SNAPSHOT = `select
   ${list('select m.transaction_id, m.account_id from wallet_sync.member m join wallet_sync.transaction t on t.id = m.transaction_id order by t.made, m.account_id')} as members,
   ${list('select id, auth_id, flow_address, flow_private_key, flow_public_key from public.wallet order by id')} as wallets,
   ${list('select u.id, u.deleted_at is not null as is_deleted, u.email_confirmed_at is not null as is_confirmed, u.is_anonymous from auth.users u order by u.id')} as users,
+  (select coalesce(json_object_agg(l.tx_id, l.taken), '{}') from (
+     select tx_id, case when bool_and(amount is not null and fee is not null) then sum(amount + fee)::text end as taken from wallet_sync.ledger group by 1) l) as ledger,
   (select coalesce(json_agg(w.writer || ' wrote ' || w.what order by w.id), '[]') from simulated.stale_write w) as "staleWrites"`;
 
 /** Everything that is committed, in one statement, past row level security. */

@@ -18,8 +18,8 @@ export const EXPIRY_BLOCKS = 30;
 const THRESHOLD = '0.075';
 /** In 10^-8 FLOW. */
 export const FUNDING_THRESHOLD = parseAmount(THRESHOLD);
-const MASTER_KEY = '5a'.repeat(32);
-export const vault = createVault(Buffer.from(MASTER_KEY, 'hex'));
+export const masterKey = Buffer.alloc(32, 0x5a);
+export const vault = createVault(masterKey);
 
 export const CONTRACTS = { FlowToken: '0x0ae53cb6e3f42a79', FungibleToken: '0xee82856bf20e2aa6', BaitCoin: '0xf8d6e0586b0a20c7' };
 export const cadence = loadCadence({ name: 'emulator', contracts: CONTRACTS });
@@ -42,7 +42,7 @@ export function settingsOf(shape: Shape, databaseUrl: string): Settings {
     SUPABASE_URL: 'http://127.0.0.1:1',
     SUPABASE_SERVICE_ROLE_KEY: 'not used in this test',
     NETWORK: 'emulator',
-    WALLET_ENCRYPTION_KEY: MASTER_KEY,
+    WALLET_ENCRYPTION_KEY: masterKey.toString('hex'),
     POOL_SIZE: `${shape.poolSize}`,
     PROVISION: shape.provision,
     ASSIGN: shape.assign,

@@ -8,7 +8,7 @@ import type { Command, Shape } from './commands.js';
 import { startCrew } from './crew.js';
 import { createInvariants, type Invariants } from './invariants.js';
 import { createProcess, type Work } from './process.js';
-import { cadence, clear, CONTRACTS, EXPIRY_BLOCKS, funderPublicKeys, FUNDING_THRESHOLD, networkOf, onClock, settingsOf, vault } from './stage.js';
+import { cadence, clear, CONTRACTS, EXPIRY_BLOCKS, funderPublicKeys, FUNDING_THRESHOLD, networkOf, onClock, settingsOf, vault, masterKey } from './stage.js';
 import type { VirtualClock } from './virtualClock.js';
 
 export interface WorldOptions {
@@ -73,7 +73,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     database,
     log: options.log,
     size: shape.instances,
-    make: (place) => createProcess({ settings, databaseUrl: options.databaseUrl, node: chain.connect(`${place}`), network, cadence, log: options.log, now: clock.now, wrapJournal }),
+    make: (place) => createProcess({ settings, masterKey, databaseUrl: options.databaseUrl, node: chain.connect(`${place}`), network, cadence, log: options.log, now: clock.now, wrapJournal }),
   });
 
   const pass = async (seconds: number): Promise<void> => {

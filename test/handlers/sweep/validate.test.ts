@@ -40,10 +40,19 @@ describe('a row of public.wallet', () => {
     ["with another account's address", { isTaken: true }, /another account/],
     ['with a key that does not open', { privateKey: `${vault.seal(pair.privateKey, pair.publicKey).slice(0, -4)}AAA=` }, /does not open/],
     ['with a key in the clear', { privateKey: pair.privateKey }, /does not open: not an encrypted key/],
-    ['with a key under another master key', { privateKey: createVault(Buffer.alloc(32, 2)).seal(pair.privateKey, pair.publicKey) }, /master key/],
     ["with a key that is bound to a public key that isn't its own", { privateKey: vault.seal(other.privateKey, pair.publicKey) }, /does not belong/],
   ])('%s is corrupted, with why', (_, changes, reason) => {
     expect(look(rowOf(changes))).toMatchObject({ kind: 'corrupted', reason: expect.stringMatching(reason) as string, solution: expect.stringMatching(/./) as string });
+  });
+
+  it('with a key under a master key that is not held is not corrupted: nothing is known of it', () => {
+    const elsewhere = createVault(Buffer.alloc(32, 2));
+    const privateKey = elsewhere.seal(pair.privateKey, pair.publicKey);
+    expect(look(rowOf({ privateKey }))).toEqual({ kind: 'not-ours-to-open', masterKey: elsewhere.keyId });
+    expect(look(rowOf({ privateKey, state: 'corrupted', reason: 'marked before' }))).toMatchObject({ kind: 'not-ours-to-open' });
+    // What the row shows of itself is looked at first; and a text that is no ciphertext names no master key.
+    expect(look(rowOf({ privateKey, asRecorded: false }))).toMatchObject({ kind: 'corrupted' });
+    expect(look(rowOf({ privateKey: `v1:${elsewhere.keyId}:xx:yy` }))).toMatchObject({ kind: 'corrupted', reason: expect.stringMatching(/does not open/) as string });
   });
 
   it('with an address that another user has too is corrupted, unless the journal says whose it is', () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
   world = await startDaemonWorld({ funders: 7 });
   const all = world.stack.env();
   env = Object.fromEntries(['DATABASE_URL', 'NETWORK', 'FLOW_ACCESS_NODE', 'FLOW_JSON'].map((name) => [name, all[name] ?? '']));
-  network = loadNetwork({ flowJsonPath: env['FLOW_JSON']!, network: 'emulator', env: {} });
+  network = await loadNetwork({ flowJsonPath: env['FLOW_JSON']!, network: 'emulator', env: {} });
   const limiter = createLimiter({ scriptRps: 1_000, transactionRps: 1_000, eventRps: 1_000, readRps: 1_000 });
   node = connectAccessNode({ url: world.stack.emulator.restUrl, limiter, log: createLog({ level: 'silent' }) });
   await sql("insert into wallet_sync.slot (address, key_index, leased_by, epoch, lease_until) values ($1, 0, $2, 1, clock_timestamp() + interval '1 hour')", [funder('funder-6').address, randomUUID()]);
@@ -202,7 +202,7 @@ describe('funders add-keys', () => {
     ['a count that is none', ['funder-1', '--count', '1.5'], {}, 2, /^--count: must be a whole number/],
     ['no count', ['funder-1'], {}, 2, /--count <N>/],
     ['no account', ['--count', '1'], {}, 2, /ACCOUNT/],
-    ['mainnet, which has no spending limits yet', ['funder-1', '--count', '1'], { NETWORK: 'mainnet' }, 2, /^NETWORK: .*mainnet[\s\S]*mend:/],
+    ['mainnet without spending limits', ['funder-1', '--count', '1'], { NETWORK: 'mainnet' }, 2, /6 settings are missing[\s\S]*LIMIT_FLOW_SHORT is missing[\s\S]*mend:/],
     ['an access node that is not there', ['funder-1', '--count', '1'], { FLOW_ACCESS_NODE: 'http://127.0.0.1:9' }, 1, /^127\.0\.0\.1:9: .*[\s\S]*mend: check FLOW_ACCESS_NODE/],
     ['no settings', ['funder-1', '--count', '1'], { DATABASE_URL: '', NETWORK: '' }, 2, /2 settings are missing[\s\S]*DATABASE_URL[\s\S]*NETWORK/],
   ])('%s is a clear error with its exit status, and adds nothing', async (_, args, settings, code, says) => {

@@ -45,6 +45,18 @@ async function everything(): Promise<Record<string, unknown>> {
   return rows;
 }
 
+it('on a database where no daemon has registered spending limits it is bound by its own; where it only looks it writes none', async () => {
+  const [before] = await sql('select * from wallet_sync.spending_limit');
+  await sql('update wallet_sync.spending_limit set set_at = null, accounts_short = null');
+  const registered = () => sql<{ accounts_short: string | null }>('select accounts_short::text from wallet_sync.spending_limit where set_at is not null');
+  const run = (...args: string[]) => runCommand(['reconcile', '--user', wallets[99]!.authId, '--json', ...args], { ...env, LIMIT_ACCOUNTS_SHORT: '77' });
+  expect(await run('--dry-run')).toMatchObject({ code: 0 });
+  expect(await registered()).toEqual([]);
+  expect(await run()).toMatchObject({ code: 0 });
+  expect(await registered()).toEqual([{ accounts_short: '77' }]);
+  await sql('update wallet_sync.spending_limit set accounts_short = $1', [before!['accounts_short']]);
+});
+
 describe('--dry-run', () => {
   it('tells every finding, what a sweep would send and what it would cost, and writes and sends nothing', async () => {
     const [dropped, hidden, poor, keyless, rowless] = [wallets.slice(0, 3), wallets.slice(3, 5), wallets.slice(5, 9), wallets.slice(9, 10), wallets.slice(10, 12)];

@@ -31,7 +31,7 @@ describe('a wrong setting is a clear error with its mend', () => {
     ['an unreachable database', { DATABASE_URL: 'postgresql://u:hidden-password@127.0.0.1:1/db' }, /ECONNREFUSED[\s\S]*mend: check that DATABASE_URL/],
     ['a transaction-pooler URL', { DATABASE_URL: 'postgresql://u:hidden-password@127.0.0.1:6543/db' }, /transaction pooler[\s\S]*5432/],
     ['an access node that is not there', { FLOW_ACCESS_NODE: 'http://127.0.0.1:1' }, /127\.0\.0\.1:1/],
-    ['mainnet, which has no spending limits yet', { NETWORK: 'mainnet' }, /mainnet[\s\S]*mend:/],
+    ['mainnet without spending limits', { NETWORK: 'mainnet' }, /6 settings are missing[\s\S]*LIMIT_FLOW_SHORT is missing[\s\S]*FUNDER_FLOOR is missing[\s\S]*mend:/],
   ])('%s', async (_name, settings, text) => {
     const { code, stderr } = await refusal({ ...stack.env(), ...settings });
     expect(code).not.toBe(0);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signUp } from '../../../dev/signUp.js';
+import { exposureCheck } from '../../../src/doctor/checks/exposure.js';
 import { assignAccounts } from '../../../src/journal/assignments.js';
 import { fillPool } from '../../support/accounts.js';
 import { removeEverything } from '../../support/breakage.js';
@@ -115,4 +116,52 @@ test('a table of before serves sign-ups like one of ours, and its users keep wha
   const [address] = await fillPool(database.journal, 1);
   expect((await assignAccounts(database.journal, { maxUsers: 10, via: 'poll', heard: {} })).map((given) => given.authId)).toEqual([authId]);
   expect(await rows()).toEqual([{ auth_id: old, flow_address: '0xold' }, { auth_id: authId, flow_address: address }]);
+});
+
+test('a table of before whose policies and rights let everybody read and write shows and takes nothing that it should not, and keeps its policies', async () => {
+  await makeTable({ id: 'bigserial primary key' });
+  await database.asOwner(`
+    grant all on public.wallet to anon, authenticated;
+    grant select (flow_private_key), update (flow_address) on public.wallet to anon, authenticated;
+    alter table public.wallet enable row level security;
+    create policy "everyone reads" on public.wallet for select using (true);
+    create policy "everyone writes" on public.wallet using (true) with check (true)`);
+  const old = await oldUser();
+  await database.migrate();
+  const { authId } = await signUp(database.auth);
+  expect((await makeMissingWallets(database.journal)).made).toBe(0);
+  await database.asOwner('delete from public.wallet where auth_id = $1', [authId]);
+  expect((await makeMissingWallets(database.journal)).made).toBe(1);
+
+  const user = await database.connect('authenticated');
+  await user.query("select set_config('request.jwt.claims', $1, false)", [JSON.stringify({ sub: authId })]);
+  for (const sql of ['select flow_private_key from public.wallet', "update public.wallet set flow_address = '0x01'", 'delete from public.wallet', 'insert into public.wallet (auth_id) values (null)', 'truncate public.wallet', "select setval('public.wallet_id_seq', 1)"]) {
+    await expect.soft(user.query(sql), sql).rejects.toMatchObject({ code: '42501' });
+  }
+  // The application's own policy shows him the others' addresses still: it is named by the doctor, not dropped.
+  expect((await user.query('select auth_id from public.wallet order by auth_id')).rows.map((row) => (row as { auth_id: string }).auth_id).sort()).toEqual([authId, old].sort());
+  expect((await database.asOwner<{ polname: string }>("select polname::text from pg_policy where polrelid = 'public.wallet'::regclass order by 1")).map((row) => row.polname)).toEqual(['everyone reads', 'everyone writes', 'own wallet', 'wallet sync']);
+  const outcome = await exposureCheck.examine({ environment: { DATABASE_URL: database.serviceUrl }, journal: () => database.journal } as never);
+  expect(outcome).toMatchObject({ state: 'warn', found: expect.stringMatching(/"everyone reads", "everyone writes" on public\.wallet/) as string });
+});
+
+test('the policy "own wallet", changed by hand to show everybody all, is made anew', async () => {
+  await database.migrate();
+  await database.asOwner('alter policy "own wallet" on public.wallet using (true)');
+  await database.migrate();
+  const before = await database.asOwner<{ oid: number; shows: string }>("select oid::int, pg_get_expr(polqual, polrelid) as shows from pg_policy where polname = 'own wallet'");
+  expect(before[0]?.shows).toMatch(/^\(auth_id = /);
+  // What is right already is left alone: making it again would lock the table.
+  await database.migrate();
+  expect(await database.asOwner("select oid::int, pg_get_expr(polqual, polrelid) as shows from pg_policy where polname = 'own wallet'")).toEqual(before);
+});
+
+test('private keys that users read by another way than the owner\'s grant stop the migration, with where to look', async () => {
+  await database.migrate();
+  await database.asOwner('create role wallet_readers; grant select on public.wallet to wallet_readers; grant wallet_readers to authenticated');
+  try {
+    await expect(database.migrate()).rejects.toMatchObject({ message: 'public.wallet: authenticated may still read flow_private_key', where: 'sql/023_rights.sql', mend: expect.stringMatching(/\\du/) as string });
+  } finally {
+    await database.asOwner('revoke wallet_readers from authenticated; revoke all on public.wallet from wallet_readers; drop role wallet_readers');
+  }
 });

@@ -68,7 +68,7 @@ it('errors by kind are found through indexes, and are none where nothing failed'
 
 it('an instance says where it answers; a heartbeat without an address leaves what it has said', async () => {
   const id = randomUUID();
-  await heartbeat(database.journal, id, {}, 'http://127.0.0.1:8787');
+  await heartbeat(database.journal, id, {}, { httpUrl: 'http://127.0.0.1:8787' });
   await heartbeat(database.journal, id, {});
   expect((await livingInstances(database.journal)).find((each) => each.id === id)?.http_url).toBe('http://127.0.0.1:8787');
 });

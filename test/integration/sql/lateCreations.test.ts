@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.js';
-import { givenUpCreations, recordGivenUpCreation, recordLateCreation } from '../../../src/journal/creations.js';
+import { recordGivenUpCreation, recordLateCreation } from '../../../src/journal/creations.js';
+import { givenUpTransactions } from '../../../src/journal/givenUp.js';
 import { hex, startDatabase, type Database } from '../../support/database.js';
 import { journalSteps, type JournalSteps } from '../../support/journalWorld.js';
 
@@ -25,11 +26,11 @@ test('accounts of a creation that was given up are never prepared again; one tha
   expect(await states()).toEqual(['expired', 'expired']);
   await expect(database.asOwner("update wallet_sync.account set state = 'prepared'")).rejects.toThrow(/cannot go from expired to prepared/);
 
-  const [watched] = await givenUpCreations(database.journal, 60_000, 10);
+  const [watched] = await givenUpTransactions(database.journal, 60_000, 10);
   expect(watched).toMatchObject({ id: transaction.id });
   const late = { transaction: watched!, created: accounts.map(({ publicKey }) => ({ publicKey, address: `0x${hex(8)}` })), sealedHeight: 700, fee: 1n };
   const twice = await Promise.all([recordLateCreation(database.journal, late), recordLateCreation(database.journal, late)]);
   expect(twice.sort()).toEqual([0, 2]);
   expect(await states()).toEqual(['free', 'free']);
-  expect(await givenUpCreations(database.journal, 60_000, 10)).toEqual([]);
+  expect(await givenUpTransactions(database.journal, 60_000, 10)).toEqual([]);
 });

@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 
 const prepare = (count: number): Promise<PreparedAccount[]> =>
-  prepareAccounts(database.journal, { instanceId: ann, poolSize: 1_000, maxAccounts: count, decide: () => count, makeKeys });
+  prepareAccounts(database.journal, { instanceId: ann, poolSize: 1_000, maxAccounts: count, decide: () => count, room: () => Promise.resolve(Infinity), makeKeys });
 
 async function record(accounts: readonly PreparedAccount[]): Promise<LiveTransaction> {
   const slot = (await leaseSlot(database.journal, ann, [ADDRESS]))!;

@@ -177,7 +177,7 @@ test('what a batch gives up is taken by whoever comes next: prepared accounts, a
 test('instances that prepare at the same time never make more than the demand', async () => {
   const DEMAND = 40;
   const made = await Promise.all(
-    Array.from({ length: 12 }, (_, i) => prepareAccounts(database.journal, { instanceId: i % 2 === 0 ? ann : bob, poolSize: DEMAND, maxAccounts: 7, decide: (demand) => demand.demand, makeKeys })),
+    Array.from({ length: 12 }, (_, i) => prepareAccounts(database.journal, { instanceId: i % 2 === 0 ? ann : bob, poolSize: DEMAND, maxAccounts: 7, decide: (demand) => demand.demand, room: () => Promise.resolve(Infinity), makeKeys })),
   );
   expect(made.flat().length).toBe(DEMAND);
   expect(await database.asOwner('select count(*)::int as accounts from wallet_sync.account')).toEqual([{ accounts: DEMAND }]);

@@ -113,6 +113,15 @@ describe('a wallet of before', () => {
     expect((await adoptWallets(database.journal, strangers)).size).toBe(1);
   });
 
+  test('is passed over at once, and its neighbours are not, while somebody holds its row', async () => {
+    const [held, other] = await Promise.all([await stranger(), await stranger()].map(asRead));
+    const holder = await database.connect('postgres');
+    await holder.query('begin');
+    await holder.query('select from public.wallet where auth_id = $1 for update', [held!.authId]);
+    expect([...(await adoptWallets(database.journal, [held!, other!])).keys()]).toEqual([other!.authId]);
+    await holder.query('rollback');
+  }, 20_000);
+
   test.each(['flow_address = null', "flow_private_key = 'garbage'", 'flow_public_key = null'])('is not, where its row has changed since it was checked: %s', async (change) => {
     const old = await asRead(await stranger());
     await database.asOwner(`update public.wallet set ${change} where auth_id = $1`, [old.authId]);
