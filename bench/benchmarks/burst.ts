@@ -21,7 +21,7 @@ const AMOUNT = parseAmount('0.1');
 /** Users a second of the plain service, with one worker and with three. */
 async function measureBaseline(context: BenchContext, workers: 1 | 3, users: number): Promise<number[]> {
   const { stack } = await openWorld(context);
-  const { node, network } = openContenderNode(context, stack);
+  const { node, network } = await openContenderNode(context, stack);
   const ids = Array.from({ length: users }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
   const began = performance.now();
   await runBaseline({ node, network, users: () => Promise.resolve(ids), configPath: join(stack.folder, 'baseline', 'flow-production.json'), workers, threshold: THRESHOLD, amount: AMOUNT });
@@ -37,7 +37,7 @@ export const burst: Benchmark = {
     const rounds = context.isQuick ? 1 : ROUNDS;
     const baselineUsers = context.isQuick ? 3 : BASELINE_USERS;
     const world = await openWorld(context);
-    const contender = openContenderNode(context, world.stack);
+    const contender = await openContenderNode(context, world.stack);
     const measured = await alternate(
       rounds,
       {

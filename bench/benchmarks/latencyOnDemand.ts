@@ -27,7 +27,7 @@ export const latencyOnDemand: Benchmark = {
     const rounds = context.isQuick ? 1 : ROUNDS;
     const perRound = context.isQuick ? 3 : PER_ROUND;
     const world = await openWorld(context, { blockTimeMs: 1_000 });
-    const { node, network } = openContenderNode(context, world.stack);
+    const { node, network } = await openContenderNode(context, world.stack);
     // The last funder is the bare transaction's own: no two meet on a sequence number.
     const bare = network.funders.at(-1);
     const others = network.funders.slice(0, -1).map((funder) => funder.name);

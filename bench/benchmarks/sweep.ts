@@ -36,7 +36,7 @@ export const sweep: Benchmark = {
     await world.ready(await signUpMany(world.stack.authPool, wallets), 900_000);
     await world.verify();
     await daemon.stop();
-    const { node, network } = openContenderNode(context, world.stack);
+    const { node, network } = await openContenderNode(context, world.stack);
     const cadence = loadCadence(network);
     const { rows } = await servicePool.query<{ address: string; public_key: string }>("select address, public_key from wallet_sync.account where state = 'assigned' order by id");
     const all: WalletToCheck[] = rows.map((row) => ({ address: row.address, publicKey: row.public_key }));

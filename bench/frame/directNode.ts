@@ -7,9 +7,9 @@ import type { Stack } from '../../dev/stack.js';
 import type { BenchContext } from './benchmark.js';
 
 /** What a contender speaks to the chain with: the same gate with the public limits, kept as the daemon keeps them. */
-export function openContenderNode(context: BenchContext, stack: Stack): { readonly node: AccessNode; readonly network: Network } {
+export async function openContenderNode(context: BenchContext, stack: Stack): Promise<{ readonly node: AccessNode; readonly network: Network }> {
   const env = stack.env();
-  const network = loadNetwork({ flowJsonPath: env['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
+  const network = await loadNetwork({ flowJsonPath: env['FLOW_JSON'] ?? '', network: 'emulator', env: {} });
   const limiter = createLimiter({ scriptRps: PUBLIC_LIMITS.script, transactionRps: PUBLIC_LIMITS.transaction, eventRps: PUBLIC_LIMITS.event, readRps: PUBLIC_LIMITS.read });
   const node = connectAccessNode({ url: stack.accessNode.url, limiter, timeoutMs: 30_000, log: createLog({ level: 'silent' }) });
   context.onEnd(async () => node.close());
