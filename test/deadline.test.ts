@@ -24,6 +24,10 @@ it('aborts with the signal given, before and meanwhile, for its reason', async (
   await expect(withDeadline(60_000, stop.signal, (signal) => (signal.aborted ? Promise.reject(signal.reason as Error) : forEver(signal)))).rejects.toThrow('stopped');
 });
 
+it('ends also where the work does not heed the signal', async () => {
+  await expect(withDeadline(50, new AbortController().signal, () => new Promise(() => undefined))).rejects.toMatchObject({ name: 'TimeoutError' });
+});
+
 it('gives what the work gives, and leaves neither timer nor listener', async () => {
   const { signal } = new AbortController();
   for (let i = 0; i < 100; i += 1) expect(await withDeadline(1_000, signal, () => Promise.resolve(i))).toBe(i);

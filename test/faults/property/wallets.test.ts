@@ -12,9 +12,9 @@ beforeAll(async () => {
 afterAll(() => property?.stop());
 
 test('whatever happens, in whatever order, every invariant holds after each step, and in the end each user has one wallet', async () => {
-  await hold({ commands, play: (shape, commands) => playRun(property, shape, commands), withinMs: 100_000, runsAtLeast: 30 });
+  await hold({ commands, play: (shape, commands) => playRun(property, shape, commands), withinMs: 150_000, runsAtLeast: 30 });
 });
 
 test('while nothing goes wrong, instances together make no account more than is wanted', async () => {
-  await hold({ commands: calmCommands, play: (shape, commands) => playRun(property, shape, commands, { isCalm: true }), withinMs: 20_000, runsAtLeast: 5 });
+  await hold({ commands: calmCommands, play: (shape, commands) => playRun(property, shape, commands, { isCalm: true }), withinMs: 30_000, runsAtLeast: 5 });
 });
