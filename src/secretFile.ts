@@ -1,5 +1,6 @@
-import { accessSync, closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, sep } from 'node:path';
+import { readSmallFile, WrongFile } from './bounds/readSmallFile.js';
 import { AppError } from './errors.js';
 
 /** A key is 64 digits and a newline; whatever is longer is another file. */
@@ -15,32 +16,23 @@ const MAX_BYTES = 4_096;
 export type SecretFileTrust = 'own' | 'mounted';
 
 /**
- * The text of a file that holds a secret. What is checked is checked on the open file, so that it can't be swapped in between. Throws `usage`, with the
- * path and never with what is in the file, where it can't be read or can't be trusted.
+ * The text of a file that holds a secret. What is checked is checked on the open file, so that it can't be swapped in between. Throws `usage`, with `where` (the path,
+ * unless that may be a key given in its place) and never with what is in the file, where it can't be read or can't be trusted.
  */
-export function readSecretFile(path: string, trust: SecretFileTrust): string {
+export function readSecretFile(path: string, trust: SecretFileTrust, where = path): string {
   const { real, folders } = trust === 'mounted' ? resolveMounted(path) : { real: path, folders: [dirname(path)] };
-  const file = open(real, path);
+  const look = (stats: Stats): void => {
+    const fault = faultOf(stats, trust) ?? folders.map((folder) => faultOfFolder(folder, trust)).find((found) => found !== null) ?? null;
+    if (fault !== null) throw new AppError('usage', `the key file ${fault.text}`, { where, mend: fault.mend(path) });
+  };
   try {
-    const fault = faultOf(fstatSync(file), trust) ?? folders.map((folder) => faultOfFolder(folder, trust)).find((found) => found !== null) ?? null;
-    if (fault !== null) throw new AppError('usage', `the key file ${fault.text}`, { where: path, mend: fault.mend(path) });
-    const bytes = Buffer.alloc(MAX_BYTES + 1);
-    const length = readSync(file, bytes, 0, bytes.length, 0);
-    if (length > MAX_BYTES) throw new AppError('usage', `the key file is longer than ${MAX_BYTES} bytes: it holds something else`, { where: path, mend: 'name the file that holds the key alone' });
-    return bytes.subarray(0, length).toString('utf8');
-  } finally {
-    closeSync(file);
-  }
-}
-
-function open(real: string, path: string): number {
-  try {
-    // Without O_NONBLOCK a pipe would hold the start until somebody writes to it.
-    return openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return readSmallFile(real, MAX_BYTES, { look, followsLink: false });
   } catch (thrown) {
+    if (thrown instanceof AppError) throw thrown;
+    if (thrown instanceof WrongFile) throw new AppError('usage', `the key file cannot be used: ${thrown.message}`, { where, mend: 'name a file that holds the key alone' });
     const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-    if (code === 'ELOOP') throw new AppError('usage', 'the key file is a link, and links are not followed', { where: path, mend: 'name the file itself, or as mounted:PATH where a container\'s runtime mounts it' });
-    throw new AppError('usage', `the key file cannot be read (${code})`, { where: path, mend: 'put the key there with mode 0600, as the user that this program runs as' });
+    if (code === 'ELOOP') throw new AppError('usage', 'the key file is a link, and links are not followed', { where, mend: 'name the file itself, or as mounted:PATH where a container\'s runtime mounts it' });
+    throw new AppError('usage', `the key file cannot be read (${code})`, { where, mend: 'put the key there with mode 0600, as the user that this program runs as' });
   }
 }
 
@@ -64,7 +56,6 @@ interface Fault {
 }
 
 function faultOf(stats: Stats, trust: SecretFileTrust): Fault | null {
-  if (!stats.isFile()) return { text: 'is no regular file', mend: () => 'name a file that holds the key alone' };
   // Windows has no such owners and modes.
   if (process.platform === 'win32') return null;
   if (!isTrusted(stats.uid)) return { text: `belongs to another user (uid ${stats.uid})`, mend: (path) => `chown ${process.getuid?.() ?? 'USER'} ${path}` };

@@ -1,7 +1,8 @@
-import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readSmallFile, WrongFile } from '../bounds/readSmallFile.js';
 import { AppError, toAppError } from '../errors.js';
 
 const BYTE_ORDER_MARK = /^\ufeff/;
@@ -31,7 +32,7 @@ export interface OldEntry {
  * alone. Read whole. Throws `data` where it is no configuration, `usage` where it is a link or no plain file.
  */
 export async function readOldEntries(path: string): Promise<OldEntry[]> {
-  const text = await readPlainFile(path, CONFIG_BYTES);
+  const text = readPlainFile(path, CONFIG_BYTES);
   if (text === null) return [];
   if (typeof text !== 'string') throw new AppError('usage', text.refused, { where: path, mend: 'put the file itself there' });
   const parsed = fileSchema.safeParse(parseJson(text.replace(BYTE_ORDER_MARK, '')));
@@ -56,34 +57,28 @@ export async function readOldKeyFile(folder: string, authId: string): Promise<Ke
   const stat = await lstat(pkeys).catch(() => null);
   if (stat === null) return { kind: 'missing' };
   if (!stat.isDirectory()) return { kind: 'refused', reason: 'pkeys is a link or no folder' };
-  const text = await readPlainFile(join(pkeys, `${authId}.pkey`), KEY_FILE_BYTES, 0o077);
+  const text = readPlainFile(join(pkeys, `${authId}.pkey`), KEY_FILE_BYTES, refuseShared);
   if (text === null) return { kind: 'missing' };
   return typeof text === 'string' ? { kind: 'text', text } : { kind: 'refused', reason: text.refused };
 }
 
-/** Null where there is none. `closedTo`: mode bits that must be off. What is looked at and what is read are one open file. */
-async function readPlainFile(path: string, most: number, closedTo = 0): Promise<string | { readonly refused: string } | null> {
-  let file;
+/** Null where there is none. */
+function readPlainFile(path: string, most: number, look?: (stat: Stats) => void): string | { readonly refused: string } | null {
   try {
-    // Not blocking: a pipe without a writer would hold it for ever.
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return readSmallFile(path, most, { followsLink: false, ...(look === undefined ? {} : { look }) });
   } catch (thrown) {
+    if (thrown instanceof WrongFile) return { refused: thrown.message };
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT') return null;
     if (code === 'ELOOP') return { refused: 'it is a link' };
     throw toAppError(thrown);
   }
-  try {
-    const stat = await file.stat();
-    const { size, mode, uid } = stat;
-    if (!stat.isFile()) return { refused: 'it is no plain file' };
-    if (closedTo !== 0 && (mode & closedTo) !== 0) return { refused: `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}: others may read it` };
-    if (closedTo !== 0 && uid !== 0 && uid !== process.getuid?.()) return { refused: 'it belongs to another user of this machine' };
-    if (size > most) return { refused: `it has ${size} bytes` };
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
+}
+
+/** A key that others can read, or that another user put there, is nobody's secret. */
+function refuseShared({ mode, uid }: Stats): void {
+  if ((mode & 0o077) !== 0) throw new WrongFile(`its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}: others may read it`);
+  if (uid !== 0 && uid !== process.getuid?.()) throw new WrongFile('it belongs to another user of this machine');
 }
 
 /** The parser's message can quote the file, and an entry can hold a key. */

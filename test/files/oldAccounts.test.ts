@@ -41,13 +41,13 @@ describe('a key file of an older service', () => {
 
   it('is not taken where it is a folder, a pipe, or large; and an id never leads out of the folder', async () => {
     await writeFile(keyFile, 'a'.repeat(1_000));
-    expect(await readOldKeyFile(folder, USER)).toEqual({ kind: 'refused', reason: 'it has 1000 bytes' });
+    expect(await readOldKeyFile(folder, USER)).toEqual({ kind: 'refused', reason: 'it is longer than 256 bytes' });
     await rm(keyFile);
     execFileSync('mkfifo', ['-m', '600', keyFile]);
     expect(await readOldKeyFile(folder, USER)).toEqual({ kind: 'refused', reason: 'it is no plain file' });
     await rm(keyFile);
     await mkdir(keyFile, { mode: 0o700 });
-    expect(await readOldKeyFile(folder, USER)).toEqual({ kind: 'refused', reason: 'it is no plain file' });
+    expect(await readOldKeyFile(folder, USER)).toEqual({ kind: 'refused', reason: 'it is a folder' });
     expect(await readOldKeyFile(folder, `../${USER}`)).toMatchObject({ kind: 'refused' });
   });
 });

@@ -70,7 +70,7 @@ test('a line without end, and a file without end, are read to their limit and no
   await expect(reader?.next()).rejects.toThrow('a line has no end');
   expect(reader?.bytes.length).toBeLessThan(10_000_000);
   await reader?.close();
-  expect(() => readSmallFile('/dev/zero', 1_000)).toThrow('it is no file');
+  expect(() => readSmallFile('/dev/zero', 1_000)).toThrow('it is no plain file');
   expect(() => readSmallFile(path, 1_000)).toThrow('longer than 1000 bytes');
   await expect(loadNetwork({ flowJsonPath: '/dev/zero', network: 'testnet', env: {} })).rejects.toThrow('flow.json cannot be read');
 });

@@ -9,7 +9,7 @@ import { operator } from '../operator.js';
 import { print } from '../output.js';
 import { ask, isTerminal } from '../terminal.js';
 import { withJournal } from '../withJournal.js';
-import { readSmallFile } from './readSmallFile.js';
+import { readGivenFile } from './givenFile.js';
 import { openUserVault } from './userVault.js';
 
 export interface KeysExportOptions {
@@ -22,7 +22,7 @@ export interface KeysExportOptions {
 export async function runKeysExport(id: string, options: KeysExportOptions): Promise<void> {
   const { to, yes, json } = options;
   const name = readName(id);
-  const receiver = to === undefined ? null : await readReceiver(to);
+  const receiver = to === undefined ? null : readReceiver(to);
   if (!yes && !isTerminal()) throw new AppError('usage', 'a key is given out only where somebody at a terminal confirms it', { where: 'keys export', mend: 'run it on a terminal, or give --yes' });
   const vaultOf = await openUserVault(readEnvironment());
   const given = await withJournal(async (journal) => {
@@ -46,9 +46,9 @@ function readName(id: string): WalletName {
 }
 
 /** A key's bytes are no path that there is; a path is neither base64 of a key's length nor hex. */
-async function readReceiver(to: string): Promise<ReceiverKey> {
+function readReceiver(to: string): ReceiverKey {
   const isBytes = /^[0-9a-f]{64,}$/i.test(to) || (/^[A-Za-z0-9+/_-]{43,}={0,2}$/.test(to) && !to.startsWith('/'));
-  return readReceiverKey(isBytes || to.includes('-----BEGIN') ? to : await readSmallFile(to, { where: '--to', isSecret: false }), '--to');
+  return readReceiverKey(isBytes || to.includes('-----BEGIN') ? to : readGivenFile(to, { where: '--to', mend: 'give the public key itself, in base64 or hex, or the path of its PEM file' }), '--to');
 }
 
 async function confirm({ authId, address }: GivableKey, receiver: ReceiverKey | null): Promise<void> {

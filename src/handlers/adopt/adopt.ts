@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { AppError, toAppError } from '../../errors.js';
+import { AppError } from '../../errors.js';
 import { checkKeys } from '../../flow/checkKeys.js';
 import { contested, countRows, oldRowsAfter, oldRowsOf, sharedKeys, someOldBlobs, type OldRow, type RowChange } from '../../journal/adopted.js';
 import { writeAudit } from '../../journal/audit.js';
@@ -12,10 +12,12 @@ import { adoptFiles } from './adoptFiles.js';
 import { holdMasterKey, stopped, type Adoption, type AdoptOptions } from './adoption.js';
 import type { AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
+import { doubtsOfMissing } from './confirmMissing.js';
 import { createBlobReader, digestOf, type BlobReader } from './oldKeys.js';
 import { readKey } from './readKey.js';
 import { createReporter, type AdoptReport } from './report.js';
 import { readPublicKey } from './spelling.js';
+import { togetherElseAlone } from './togetherElseAlone.js';
 import { writePage, type Planned, type Written } from './writePage.js';
 
 /** Rows held at once, and written in one transaction. Their memory is all that grows with it. */
@@ -92,8 +94,7 @@ interface Looked {
 async function adoptPage(adoption: Adoption, rows: readonly OldRow[], onRead: (done: number) => void): Promise<void> {
   const { instance, options, reporter } = adoption;
   const looked = await lookAt(adoption, rows, onRead);
-  const planned = looked.map((each) => plan(adoption, each));
-  if (!options.isDryRun) await writeAll(adoption, looked, planned);
+  if (!options.isDryRun) await writeAll(adoption, looked.map((each) => ({ each, planned: plan(adoption, each) })));
   for (const each of looked) reporter.found(each.class, each.row.authId ?? `row ${each.row.id}`, each.reason);
   instance.log.debug({ rows: rows.length }, 'rows adopted');
 }
@@ -127,15 +128,19 @@ async function lookAt(adoption: Adoption, rows: readonly OldRow[], onRead: (done
   return looked;
 }
 
-/** Emptying a row rests on two answers: the script's, and the account's own. One that shows an account after all keeps its row. */
-async function confirmMissing({ instance, call }: Adoption, looked: readonly Looked[]): Promise<void> {
-  for (const each of looked) {
-    const { address } = each;
-    if (each.class !== 'missing-on-chain' || address === null) continue;
-    if ((await call(() => instance.node.account(address))) === null) continue;
-    each.class = 'refused';
-    each.reason = 'the access node gives two answers about its account';
+/** One whose absence is doubted keeps its row. */
+async function confirmMissing(adoption: Adoption, looked: readonly Looked[]): Promise<void> {
+  const missing = looked.flatMap((each) => (each.class === 'missing-on-chain' && each.address !== null ? [{ each, address: each.address }] : []));
+  const doubts = await doubtsOfMissing(adoption, missing.map(({ address }) => address));
+  for (const [i, { each }] of missing.entries()) {
+    const doubt = doubts[i] ?? null;
+    if (doubt !== null) refuse(each, doubt);
   }
+}
+
+function refuse(each: { class: AdoptClass; reason: string }, reason: string): void {
+  each.class = 'refused';
+  each.reason = reason;
 }
 
 function plan({ instance, options }: Adoption, { row, key, class: name, isSealed, address }: Looked): Planned {
@@ -162,48 +167,34 @@ function plan({ instance, options }: Adoption, { row, key, class: name, isSealed
   };
 }
 
-/** One transaction for the page; where a row refuses, one for each, so that it alone stays as it was. */
-async function writeAll(adoption: Adoption, looked: readonly Looked[], planned: readonly Planned[]): Promise<void> {
-  const { instance, call } = adoption;
-  const write = (some: readonly Planned[]): Promise<Written> => call(() =>
-      instance.journal.transaction(async (db) => {
-        await holdMasterKey(db, instance.vault);
-        return writePage(db, instance.id, some);
-      }),
-    );
-  if (planned.every(({ change, stranger }) => change === null && stranger === null)) return;
-  try {
-    await settle(adoption, looked, planned, await write(planned));
-  } catch (thrown) {
-    if (!isRowsFault(thrown)) throw thrown;
-    for (const [i, each] of planned.entries()) {
-      const only = looked.slice(i, i + 1);
-      try {
-        await settle(adoption, only, [each], await write([each]));
-      } catch (rowThrown) {
-        if (!isRowsFault(rowThrown)) throw rowThrown;
-        for (const one of only) {
-          one.class = 'refused';
-          // Not the message: a trigger of the application's could quote the row.
-          one.reason = `public.wallet refuses it (${toAppError(rowThrown).where ?? 'postgres'})`;
-        }
-      }
-    }
-  }
+/** A row with what becomes of it. */
+interface Work {
+  readonly each: Looked;
+  readonly planned: Planned;
 }
 
-/** What a row itself can cause: data that a column does not take (22), a constraint (23), a trigger that raises (P0). */
-const isRowsFault = (thrown: unknown): boolean => /^postgres (22|23|P0)/.test(toAppError(thrown).where ?? '');
+async function writeAll(adoption: Adoption, all: readonly Work[]): Promise<void> {
+  const { instance, call } = adoption;
+  const work = all.filter(({ planned: { change, stranger } }) => change !== null || stranger !== null);
+  const write = async (some: readonly Work[]): Promise<void> => {
+    const written = await call(() =>
+      instance.journal.transaction(async (db) => {
+        await holdMasterKey(db, instance.vault);
+        return writePage(db, instance.id, some.map(({ planned }) => planned));
+      }),
+    );
+    await settle(adoption, some, written);
+  };
+  await togetherElseAlone(work, write, ({ each }, reason) => refuse(each, reason));
+}
 
-async function settle({ reporter, instance }: Adoption, looked: readonly Looked[], planned: readonly Planned[], { changed, adopted }: Written): Promise<void> {
-  const others = planned.flatMap(({ stranger }) => (stranger === null || adopted.has(stranger.authId) ? [] : [stranger.authId]));
+async function settle({ reporter, instance }: Adoption, work: readonly Work[], { changed, adopted }: Written): Promise<void> {
+  const others = work.flatMap(({ planned: { stranger } }) => (stranger === null || adopted.has(stranger.authId) ? [] : [stranger.authId]));
   // A sweep may have taken it into the journal meanwhile.
   const bySweep = new Set((others.length === 0 ? [] : await oldRowsOf(instance.journal, others)).flatMap((row) => (row.asRecorded ? [row.authId] : [])));
-  for (const [i, { id, change, stranger }] of planned.entries()) {
-    const each = looked[i] as Looked;
+  for (const { each, planned: { id, change, stranger } } of work) {
     if (change !== null && !changed.has(id)) {
-      each.class = 'refused';
-      each.reason = change.action === 'provisioned' ? 'its user may have no wallet (PROVISION), or the row changed or was held meanwhile' : 'the row changed or was held meanwhile';
+      refuse(each, change.action === 'provisioned' ? 'its user may have no wallet (PROVISION), or the row changed or was held meanwhile' : 'the row changed or was held meanwhile');
       continue;
     }
     if (change?.action === 'provisioned') reporter.did.provisioned += 1;

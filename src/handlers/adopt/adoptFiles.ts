@@ -3,6 +3,7 @@ import { checkKeys } from '../../flow/checkKeys.js';
 import { readOldEntries, readOldKeyFile, type OldEntry } from '../../files/oldAccounts.js';
 import { contested, inOthersRows, keepFileKeys, oldRowsOf, type OldRow, type RowChange } from '../../journal/adopted.js';
 import { makeWallets } from '../../journal/sweepPages.js';
+import type { Instance } from '../instance.js';
 import { SWEEP_PRIORITY } from '../priority.js';
 import { holdMasterKey, stopped, type Adoption } from './adoption.js';
 import type { AdoptClass } from './classes.js';
@@ -10,6 +11,7 @@ import { claimOf, judgeClaim, type ReadKey } from './classify.js';
 import { readKey } from './readKey.js';
 import { digestOf, readPlainKey } from './oldKeys.js';
 import { readAddress } from './spelling.js';
+import { togetherElseAlone } from './togetherElseAlone.js';
 import { writePage, type Planned } from './writePage.js';
 
 const PAGE = 500;
@@ -34,7 +36,7 @@ export async function adoptFiles(adoption: Adoption): Promise<void> {
   for (let from = 0; from < entries.length; from += PAGE) {
     if (options.signal.aborted) throw stopped();
     const found = await lookAt(adoption, entries.slice(from, from + PAGE));
-    if (!options.isDryRun) await write(adoption, found);
+    if (!options.isDryRun) await writeAll(adoption, found);
     for (const each of found) reporter.found(each.class, each.entry.authId, each.reason === '' ? 'key file' : `key file: ${each.reason}`);
     reporter.did.files += found.length;
   }
@@ -94,12 +96,19 @@ async function compare(adoption: Adoption, entry: OldEntry, row: OldRow | undefi
 const EMPTY: OldRow = { id: '', authId: null, address: null, publicKey: null, privateKey: null, boundTo: null, hasAccount: false, asRecorded: false };
 const publicKeyOf = (key: ReadKey): string | null => (key.kind === 'key' ? key.publicKey : null);
 
-/** Puts the files' keys into the table, or, where they don't belong there, into the history: one transaction for all of them. */
-async function write(adoption: Adoption, found: readonly Found[]): Promise<void> {
-  const { instance, reporter, call } = adoption;
-  const taken = found.filter((each) => each.address !== null);
-  const kept = found.flatMap((each) => (each.address === null && each.class !== 'in-table' && each.key.kind === 'key' ? [{ each, key: each.key }] : []));
-  if (taken.length + kept.length === 0) return;
+/** Puts the files' keys into the table, or, where they don't belong there, into the history. */
+async function writeAll(adoption: Adoption, found: readonly Found[]): Promise<void> {
+  const work = found.filter((each) => each.key.kind === 'key' && each.class !== 'in-table');
+  await togetherElseAlone(work, (some) => write(adoption, some), (each, reason) => {
+    each.class = 'refused';
+    each.reason = reason;
+  });
+}
+
+/** One transaction. */
+async function write({ instance, reporter, call }: Adoption, some: readonly Found[]): Promise<void> {
+  const taken = some.filter((each) => each.address !== null);
+  const kept = some.flatMap((each) => (each.address === null && each.key.kind === 'key' ? [{ each, key: each.key }] : []));
   const written = await call(() =>
     instance.journal.transaction(async (db) => {
       await holdMasterKey(db, instance.vault);
@@ -110,7 +119,7 @@ async function write(adoption: Adoption, found: readonly Found[]): Promise<void>
       const made = new Map((await oldRowsOf(db, rowless)).map((row) => [row.authId, row]));
       const planned = taken.flatMap((each) => {
         const row = each.row ?? made.get(each.entry.authId);
-        return row === undefined ? [] : [planFor(adoption, each, row)];
+        return row === undefined ? [] : [planFor(instance, each, row)];
       });
       return writePage(db, instance.id, planned);
     }),
@@ -126,7 +135,7 @@ async function write(adoption: Adoption, found: readonly Found[]): Promise<void>
   }
 }
 
-function planFor({ instance }: Adoption, { entry, key, address }: Found, row: OldRow): Planned {
+function planFor(instance: Pick<Instance, 'vault'>, { entry, key, address }: Found, row: OldRow): Planned {
   const nothing: Planned = { id: row.id, authId: entry.authId, change: null, stranger: null };
   if (key.kind !== 'key' || address === null) return nothing;
   const privateKey = instance.vault.seal(key.privateKey, key.publicKey);

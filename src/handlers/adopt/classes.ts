@@ -32,7 +32,7 @@ const SEALED = 'key encrypted, wallet left as it is';
 
 export const CLASS_TEXTS: Readonly<Record<AdoptClass, ClassText>> = {
   waiting: { title: 'has no wallet yet', action: 'none: served as every user', mend: null },
-  encrypted: { title: 'encrypted already', action: 'taken into the journal', mend: null },
+  encrypted: { title: 'encrypted already', action: 'taken into the journal, where not there yet', mend: null },
   plaintext: { title: 'key in the clear', action: 'encrypted, taken into the journal', mend: null },
   'old-blob': { title: 'older service\'s blob', action: 're-wrapped, taken into the journal', mend: null },
   'key-file': { title: 'key file without a row', action: 'put into the table, encrypted', mend: null },

@@ -271,6 +271,27 @@ describe('wallet-sync adopt', () => {
     await world.stack.authPool.query('delete from auth.users where id = any($1)', [[kept, served]]);
   });
 
+  it('a key file whose row a rule of the application refuses is left and told, and its neighbours are served', async () => {
+    const [refused, served] = (await world.signUps(2)).map((each) => each.authId) as [string, string];
+    const [one, other] = (await makeOldAccounts(world.stack, 2)).accounts as [OldAccount, OldAccount];
+    const config = join(folder, 'flow-production.json');
+    const before = await readFile(config, 'utf8');
+    const entries = { [refused]: { address: one.address, key: one.privateKey }, [served]: { address: other.address, key: other.privateKey } };
+    await writeFile(config, JSON.stringify({ accounts: entries }));
+    await sql(`alter table public.wallet add constraint own_rule check (auth_id <> '${refused}' or flow_private_key !~ '^v1')`);
+    const ended = await adopt();
+    await sql('alter table public.wallet drop constraint own_rule');
+    await writeFile(config, before);
+    expect(ended.code).toBe(0);
+    const report = JSON.parse(ended.stdout) as Report;
+    expect(report.adopted).toBe(1);
+    expect(report.classes.find((each) => each.class === 'refused')?.users).toEqual([{ user: refused, reason: 'key file: public.wallet refuses it (postgres 23514)' }]);
+    expect(await sql('select auth_id, flow_address from public.wallet where auth_id = any($1) and flow_address is not null', [[refused, served]])).toEqual([{ auth_id: served, flow_address: other.address }]);
+    await sql('delete from wallet_sync.account where auth_id = $1', [served]);
+    await sql('delete from public.wallet where auth_id = any($1)', [[refused, served]]);
+    await world.stack.authPool.query('delete from auth.users where id = any($1)', [[refused, served]]);
+  });
+
   it('a daemon started afterwards gives none of them a second account, and its sweep counts them right', async () => {
     const sound = [...cases].filter(([, each]) => ['plaintext', 'old-blob', 'encrypted'].includes(each.class)).map(([authId]) => authId);
     const taken = [...files].filter(([, each]) => each.class === 'key-file').map(([authId]) => authId);
