@@ -39,7 +39,7 @@ function choose(names: readonly string[]): readonly Benchmark[] {
 /** Runs one; all that it has started is stopped by its end. */
 async function runOne(benchmark: Benchmark, isQuick: boolean, progress: Progress, interrupted: Promise<never>) {
   const stops: (() => Promise<unknown>)[] = [];
-  const say = (step: string, done?: number): void => progress.say(`${benchmark.name}: ${step}`, done);
+  const say = (step: string, done?: number, detail?: string): void => progress.say(`${benchmark.name}: ${step}`, done, detail);
   try {
     return await Promise.race([benchmark.run({ isQuick, say, onEnd: (stop) => void stops.push(stop), interrupted }), interrupted]);
   } finally {

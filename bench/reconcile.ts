@@ -25,8 +25,8 @@ const TAIL_LINES = 20;
  * Starts `wallet-sync reconcile --json` as a process of its own, with exactly these settings. `folder` goes with this process, however it
  * ends, and so does the other one.
  */
-export function startReconcile(options: { cli: string; env: Readonly<Record<string, string>>; folder: string }): Reconcile {
-  const child = spawn(process.execPath, [options.cli, 'reconcile', '--json'], {
+export function startReconcile(options: { cli: string; env: Readonly<Record<string, string>>; folder: string; nodeArgs?: readonly string[] }): Reconcile {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.cli, 'reconcile', '--json'], {
     // A group of its own: a terminal's Ctrl-C ends it through its parent, in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,190 +1,31 @@
-import { availableParallelism, tmpdir } from 'node:os';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { writeFiles, type CommittedFlowJson } from '../dev/chain.js';
-import { startGuard } from '../dev/guard.js';
-import { startMigrated } from '../dev/signUpCost.js';
-import type { Postgres } from '../dev/postgres.js';
-import { toAppError } from '../src/errors.js';
-import { loadCadence } from '../src/flow/cadence.js';
-import { loadNetwork } from '../src/flow/network.js';
-import { packagePath } from '../src/packagePath.js';
-import { BENCH_MASTER_KEY, createKeySource } from './benchUser.js';
-import { startComingAndGoing } from './comingAndGoing.js';
-import { countBadEntries } from './configuration.js';
-import { readDatabaseTime, resetDatabaseTime, STATEMENT_SETTINGS } from './databaseTime.js';
-import { makeRows, type Rows } from './makeRows.js';
-import { watchMemory } from './memory.js';
-import { startProgress, type Progress } from './progress.js';
-import { grouped, judge, MEBIBYTE, type Measured } from './promises.js';
-import { startReconcile } from './reconcile.js';
-import { formatReport } from './report.js';
-import { createSeenAddresses } from './seenAddresses.js';
-import { seedUsers } from './seedUsers.js';
-import { startSimulatedNode, type SimulatedNode } from './simulatedNode.js';
 import { wholeNumber } from '../dev/wholeNumber.js';
+import { toAppError } from '../src/errors.js';
 import { onInterruption } from './interruption.js';
+import { measureMillion, SHIPPED, type MillionOptions } from './million/measure.js';
+import { judge } from './million/promises.js';
+import { formatReport } from './million/report.js';
+import { startProgress } from './progress.js';
 
-interface Options {
-  readonly users: number;
-  readonly scriptLimit: number;
-  readonly lowered: number;
-  readonly scriptMs: number;
-  readonly keyFiles: boolean;
-  readonly cli: string;
+/** The benchmark `million` with other sizes, and with all that it has measured: what a change of the sweep is tried with. */
+
+interface Options extends MillionOptions {
   readonly json: boolean;
 }
-
-/** Of the bench's own server, which nobody outside this machine reaches. */
-const SERVICE_PASSWORD = 'bench';
-/** One who comes and one who goes for so many users: 1,000 of each in a million. */
-const USERS_PER_COMER = 1_000;
-/** The last one comes when so much of the users is asked about: what comes after the sweep's end would prove nothing. */
-const COMERS_DONE_AT = 0.9;
-const FUNDER_FLOW = 10_000_000_000_000n;
-const REFRESH_MS = 500;
 
 function readOptions(args: readonly string[]): Options {
   return new Command('bench:sweep')
     .description('Measures one sweep of many users in real Postgres against a simulated access node.')
-    .option('--users <n>', 'users who have a wallet when the sweep begins', wholeNumber(1, 9_999_999), 1_000_000)
-    .option('--script-limit <n>', 'addresses that a script can look at', wholeNumber(1, 9_999_999), 1_600)
-    .option('--lowered <n>', 'the same once half of them are checked', wholeNumber(1, 9_999_999), 1_200)
-    .option('--script-ms <ms>', 'time that a script takes', wholeNumber(1, 9_999_999), 100)
+    .option('--users <n>', 'users who have a wallet when the sweep begins', wholeNumber(1, 9_999_999), SHIPPED.users)
+    .option('--script-limit <n>', 'addresses that a script can look at', wholeNumber(1, 9_999_999), SHIPPED.scriptLimit)
+    .option('--lowered <n>', 'the same once half of them are checked', wholeNumber(1, 9_999_999), SHIPPED.lowered)
+    .option('--script-ms <ms>', 'time that a script takes', wholeNumber(1, 9_999_999), SHIPPED.scriptMs)
     .option('--key-files', 'write plaintext key files too, as off mainnet (PKEY_FILES=on)', false)
-    .option('--cli <path>', 'the wallet-sync to measure', packagePath('dist', 'src', 'cli.js'))
+    .option('--cli <path>', 'the wallet-sync to measure', SHIPPED.cli)
     .option('--json', 'one JSON line on standard output', false)
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts<Options>();
-}
-
-/** The whole run; everything it starts is stopped and removed by its end. */
-async function runBench(options: Options, progress: Progress, interrupted: Promise<never>): Promise<Measured> {
-  const stops: (() => Promise<unknown>)[] = [];
-  try {
-    const folder = await mkdtemp(join(tmpdir(), 'wallet-sync-bench-'));
-    // The server reads the rows' files as another user.
-    await chmod(folder, 0o755);
-    const guard = startGuard({ folder });
-    stops.push(async () => {
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-      guard.release();
-    });
-    const startedAt = performance.now();
-    progress.say('starting Postgres');
-    const postgres = await startMigrated({ settings: { ...STATEMENT_SETTINGS, max_wal_size: '4GB' } });
-    stops.push(() => postgres.stop());
-    await postgres.query('postgres', `alter role wallet_sync_service with password '${SERVICE_PASSWORD}'`);
-    const rows = await Promise.race([seed(postgres, folder, options, progress), interrupted]);
-    const seedMs = performance.now() - startedAt;
-    return { ...(await sweep({ postgres, folder, rows, options, progress, interrupted, stops })), seedMs };
-  } finally {
-    progress.say('removing everything');
-    for (const stop of stops.reverse()) await stop().catch(() => undefined);
-    progress.end();
-  }
-}
-
-async function seed(postgres: Postgres, folder: string, { users }: Options, progress: Progress): Promise<Rows> {
-  const rows = await makeRows({ users, folder, workers: availableParallelism(), onMade: (made) => progress.say(`making ${grouped(users)} users with real keys`, made / users) });
-  await seedUsers(postgres, rows, (step) => progress.say('loading them', undefined, step));
-  for (const path of rows.paths) await rm(path);
-  return rows;
-}
-
-interface SweepRun {
-  readonly postgres: Postgres;
-  readonly folder: string;
-  readonly rows: Rows;
-  readonly options: Options;
-  readonly progress: Progress;
-  readonly interrupted: Promise<never>;
-  /** Gets what stops all that is started. */
-  readonly stops: (() => Promise<unknown>)[];
-}
-
-async function sweep(run: SweepRun): Promise<Omit<Measured, 'seedMs'>> {
-  const { postgres, folder, rows, options, progress, stops } = run;
-  const { users } = options;
-  const seen = createSeenAddresses(rows.addresses);
-  const { node, flowJson } = await startChain(folder, options, (address) => seen.add(BigInt(address)));
-  stops.push(() => node.stop());
-  const share = (): number => node.stats().checked / users;
-
-  await resetDatabaseTime(postgres);
-  const accounts = join(folder, 'accounts');
-  const startedAt = performance.now();
-  const reconcile = startReconcile({ cli: resolve(options.cli), folder, env: settings({ postgres, node, flowJson, accounts, keyFiles: options.keyFiles }) });
-  stops.push(() => reconcile.kill());
-  const memory = watchMemory(reconcile.pid);
-  const planned = Math.max(1, Math.round(users / USERS_PER_COMER));
-  const comingAndGoing = startComingAndGoing({ postgres, users, count: planned, progress: () => Math.min(1, node.stats().asked / users / COMERS_DONE_AT) });
-  const drawing = setInterval(() => progress.say(`sweeping ${grouped(users)} users`, share(), `${grouped(node.stats().scriptCalls)} script calls, ${Math.round(memory.peak() / MEBIBYTE)} MiB`), REFRESH_MS);
-  try {
-    const end = await Promise.race([reconcile.ended, postgres.died, run.interrupted]);
-    const wallMs = performance.now() - startedAt;
-    memory.stop();
-    await comingAndGoing.stop();
-    clearInterval(drawing);
-    progress.say('reading what came out');
-    const { deleted } = comingAndGoing;
-    let skipped = 0;
-    for (const [user, address] of rows.addresses.entries()) if (!deleted.has(user) && !seen.has(address)) skipped += 1;
-    return {
-      users,
-      planned,
-      signedUp: comingAndGoing.signedUp(),
-      deleted: deleted.size,
-      skipped,
-      badEntries: await countBadEntries(accounts, rows.addresses, deleted).catch(() => Number.NaN),
-      node: node.stats(),
-      peakMemory: memory.peak(),
-      memorySamples: memory.samples(),
-      end,
-      wallMs,
-      database: await readDatabaseTime(postgres),
-    };
-  } finally {
-    clearInterval(drawing);
-    memory.stop();
-    await comingAndGoing.stop().catch(() => undefined);
-  }
-}
-
-/** A funder and the node that shows it. */
-async function startChain(folder: string, options: Options, onChecked: (address: string) => void): Promise<{ node: SimulatedNode; flowJson: string }> {
-  const funder = { name: 'funder-1', ...createKeySource()(-1) };
-  const committed = JSON.parse(await readFile(packagePath('flow', 'flow.json'), 'utf8')) as CommittedFlowJson;
-  const flowJson = await writeFiles(join(folder, 'flow'), committed, [funder], 1);
-  const node = await startSimulatedNode({
-    checkWallets: loadCadence(await loadNetwork({ flowJsonPath: flowJson, network: 'emulator', env: {} })).script('checkWallets'),
-    funders: [{ address: funder.address, publicKey: funder.publicKey, balance: FUNDER_FLOW }],
-    scriptLimit: options.scriptLimit,
-    lowered: { to: options.lowered, afterChecked: Math.floor(options.users / 2) },
-    scriptMs: options.scriptMs,
-    onChecked,
-  });
-  return { node, flowJson };
-}
-
-/** What `wallet-sync run` needs too; all else is as shipped. Realtime has no part in a sweep. */
-function settings(parts: { postgres: Postgres; node: SimulatedNode; flowJson: string; accounts: string; keyFiles: boolean }): Record<string, string> {
-  return {
-    DATABASE_URL: parts.postgres.url('wallet_sync_service', SERVICE_PASSWORD),
-    SUPABASE_URL: 'http://127.0.0.1:1',
-    SUPABASE_SERVICE_ROLE_KEY: 'not-a-key-of-any-project',
-    REALTIME: 'off',
-    NETWORK: 'emulator',
-    FLOW_ACCESS_NODE: parts.node.url,
-    FLOW_JSON: parts.flowJson,
-    WALLET_ENCRYPTION_KEY: BENCH_MASTER_KEY.toString('base64'),
-    CONFIG_EXPORT: 'on',
-    // A million plaintext key files are not what is measured; on mainnet they are off too.
-    PKEY_FILES: parts.keyFiles ? 'on' : 'off',
-    ACCOUNTS_DIR: parts.accounts,
-  };
 }
 
 /** Exit status: 0 all promises kept, 1 one was broken or the run failed, 2 used wrongly. */
@@ -192,7 +33,8 @@ async function main(): Promise<number> {
   const interrupted = onInterruption();
   try {
     const options = readOptions(process.argv.slice(2));
-    const measured = await runBench(options, startProgress(), interrupted);
+    const progress = startProgress();
+    const measured = await measureMillion(options, progress, interrupted).finally(() => progress.end());
     const promises = judge(measured);
     process.stdout.write(`${options.json ? JSON.stringify({ ...measured, promises }) : formatReport(measured, promises)}\n`);
     return promises.every((each) => each.kept) ? 0 : 1;

@@ -21,15 +21,16 @@ const POOL = (accounts: number): string => `
   select 'free', encode(sha512(n::text::bytea), 'hex'), repeat('k', 200), '0x' || lpad(to_hex(n), 16, '0'), clock_timestamp()
   from generate_series(1, ${accounts}) n;`;
 
-/** The least that a trigger of ours could do: the wallet's row, and nothing else. */
-const INSERT_ONLY = `
+/** The least that a trigger of ours could do: the wallet's row, and nothing else. {@link OURS_AGAIN} ends it. */
+export const INSERT_ONLY = `
+  alter table auth.users disable trigger user;
   create or replace function public.insert_only() returns trigger language plpgsql security definer set search_path = '' as
     'begin insert into public.wallet (auth_id) values (new.id); return new; end';
   create trigger insert_only after insert on auth.users for each row execute function public.insert_only();`;
 
 const SET_UP: Readonly<Record<Way, (signUps: number) => string>> = {
   'no trigger': () => 'alter table auth.users disable trigger user;',
-  'insert only': () => `alter table auth.users disable trigger user; ${INSERT_ONLY}`,
+  'insert only': () => INSERT_ONLY,
   'daemon, awake': () => AWAKE + ASSIGN('daemon'),
   'daemon, ringing': () => SLEEPING + ASSIGN('daemon'),
   'trigger, full pool': (signUps) => SLEEPING + ASSIGN('trigger') + POOL(signUps + 1),
@@ -37,7 +38,8 @@ const SET_UP: Readonly<Record<Way, (signUps: number) => string>> = {
 };
 
 const TABLES = ['public.wallet', 'auth.users', 'wallet_sync.account_history', 'wallet_sync.account', 'wallet_sync.instance'];
-const CLEAR = `drop trigger if exists insert_only on auth.users; alter table auth.users enable trigger user; ${TABLES.map((table) => `delete from ${table};`).join(' ')}`;
+export const OURS_AGAIN = 'drop trigger if exists insert_only on auth.users; alter table auth.users enable trigger user;';
+const CLEAR = `${OURS_AGAIN} ${TABLES.map((table) => `delete from ${table};`).join(' ')}`;
 const WARM_UP = 20;
 
 export interface CostOptions {
@@ -93,7 +95,8 @@ export async function measureSignUps(postgres: Postgres, options: CostOptions): 
   return Object.fromEntries(WAYS.map((way) => [way, costOf(way)])) as Record<Way, Cost>;
 }
 
-async function timeSignUps(auth: pg.Pool, { signUps, connections }: CostOptions): Promise<Omit<Figures, 'cpuMs'>> {
+/** So many sign-ups over so many connections of `auth`, each as fast as it can. */
+export async function timeSignUps(auth: pg.Pool, { signUps, connections }: Pick<CostOptions, 'signUps' | 'connections'>): Promise<Omit<Figures, 'cpuMs'>> {
   const times: number[] = [];
   const start = performance.now();
   await Promise.all(

@@ -6,9 +6,11 @@ import { idle } from './idle.js';
 import { instances } from './instances.js';
 import { latencyOnDemand } from './latencyOnDemand.js';
 import { latencyPool } from './latencyPool.js';
+import { latencyTrigger } from './latencyTrigger.js';
+import { million } from './million.js';
 import { start } from './start.js';
 import { sweep } from './sweep.js';
 import { trigger } from './trigger.js';
 
 /** Every benchmark, in the order of docs/benchmarks.md. */
-export const BENCHMARKS: readonly Benchmark[] = [latencyPool, latencyOnDemand, burst, sweep, instances, idle, trigger, files, cost, start];
+export const BENCHMARKS: readonly Benchmark[] = [latencyPool, latencyTrigger, latencyOnDemand, burst, sweep, million, instances, idle, trigger, files, cost, start];

@@ -19,7 +19,7 @@ export const instances: Benchmark = {
     const rounds = context.isQuick ? 1 : ROUNDS;
     const world = await openWorld(context);
     const burstWith = (count: number) => async (): Promise<readonly number[]> => {
-      const daemons = await Promise.all(Array.from({ length: count }, () => world.daemon({ POOL_SIZE: '0', CONFIG_EXPORT: 'off', RATE_LIMIT_SCOPE: 'shared' })));
+      const daemons = await world.daemons(count, { POOL_SIZE: '0', CONFIG_EXPORT: 'off', RATE_LIMIT_SCOPE: 'shared' });
       const began = performance.now();
       const signUps = await signUpMany(world.stack.authPool, users);
       await world.ready(signUps, 600_000);

@@ -22,9 +22,9 @@ interface Lane {
 
 /**
  * What the slots can carry at most: transactions of 25 whole accounts, signed beforehand, on each funder's key one after another, one unsealed
- * each. No journal, no keys kept, nobody served. Returns accounts a second, from the first broadcast to the last seal.
+ * each. No journal, no keys kept, nobody served. `seconds` is from the first broadcast to the last seal.
  */
-export async function measureLimit({ node, network, accounts, fundingAmount }: LimitOptions): Promise<number> {
+export async function measureLimit({ node, network, accounts, fundingAmount }: LimitOptions): Promise<{ readonly accounts: number; readonly seconds: number }> {
   const count = Math.ceil(accounts / MAX_ACCOUNTS_PER_TRANSACTION);
   const lanes = await Promise.all(network.funders.map((funder, i) => signAhead(node, network, funder, Math.floor((count + network.funders.length - 1 - i) / network.funders.length), fundingAmount)));
   const began = performance.now();
@@ -32,7 +32,7 @@ export async function measureLimit({ node, network, accounts, fundingAmount }: L
   const seconds = (performance.now() - began) / 1_000;
   const total = made.reduce((sum, each) => sum + each, 0);
   if (total !== count * MAX_ACCOUNTS_PER_TRANSACTION) throw new AppError('data', `${total} accounts instead of ${count * MAX_ACCOUNTS_PER_TRANSACTION}`, { where: 'limit' });
-  return total / seconds;
+  return { accounts: total, seconds };
 }
 
 async function signAhead(node: AccessNode, network: Network, funder: Funder, count: number, fundingAmount: bigint): Promise<Lane> {

@@ -29,8 +29,8 @@ export interface Outcome {
 export interface BenchContext {
   /** A short run that shows that the benchmark works; its figures are not kept. */
   readonly isQuick: boolean;
-  /** `done` is 0 to 1 of the benchmark; left out where it is not known. */
-  say(step: string, done?: number): void;
+  /** `done` is 0 to 1 of the benchmark; left out where it is not known. `detail` is what changes while the step lasts. */
+  say(step: string, done?: number, detail?: string): void;
   /** Gets what stops or removes something that the benchmark has started; called last first, whatever becomes of it. */
   onEnd(stop: () => Promise<unknown>): void;
   /** Rejects when somebody interrupts the run. */

@@ -10,12 +10,12 @@ const TOP = 30;
 const escape = (text: string): string => text.replace(/[&<>"]/g, (mark) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[mark] ?? mark);
 
 /**
- * One chart for one unit: a bar to each contender's median, a line from its lowest to its highest sample. Where contenders are more than
+ * One chart for one unit: a bar to each contender's median, a line from its lowest to its highest sample; who has none is left out. Where contenders are more than
  * a hundredfold apart the scale is logarithmic, and says so.
  */
 export function drawChart(title: string, series: readonly Series[]): string {
   const unit = series[0]?.unit ?? '';
-  const rows = series.map((each) => ({ contender: each.contender, ...summarise(each.samples) }));
+  const rows = series.flatMap((each) => (each.samples.length === 0 ? [] : [{ contender: each.contender, ...summarise(each.samples) }]));
   const highest = Math.max(...rows.map((row) => row.highest), Number.MIN_VALUE);
   const lowest = Math.min(...rows.map((row) => row.lowest).filter((value) => value > 0), highest);
   const isLog = highest / lowest > 100;

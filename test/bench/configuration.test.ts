@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { authIdOf, createKeySource } from '../../bench/benchUser.js';
-import { countBadEntries } from '../../bench/configuration.js';
+import { authIdOf, createKeySource } from '../../bench/million/benchUser.js';
+import { countBadEntries } from '../../bench/million/configuration.js';
 import { toEntry } from '../../src/files/entry.js';
 
 let folder: string;

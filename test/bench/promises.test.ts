@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judge, MEBIBYTE, type Measured } from '../../bench/promises.js';
-import { formatReport } from '../../bench/report.js';
+import { judge, MEBIBYTE, type Measured } from '../../bench/million/promises.js';
+import { formatReport } from '../../bench/million/report.js';
 
 const KEPT: Measured = {
   users: 1_000_000,
@@ -14,6 +14,7 @@ const KEPT: Measured = {
   memorySamples: 1_200,
   end: { code: 0, answer: { script_calls: 1_050 }, tail: '' },
   wallMs: 240_000,
+  cpuMs: 150_000,
   seedMs: 120_000,
   database: { ms: 30_000, statements: 4_000, blocksRead: 9, costliest: [{ text: 'select 1', calls: 1_000, ms: 20_000, slowestMs: 90 }] },
 };

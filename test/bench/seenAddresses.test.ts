@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createSeenAddresses } from '../../bench/seenAddresses.js';
+import { createSeenAddresses } from '../../bench/million/seenAddresses.js';
 
 describe('createSeenAddresses', () => {
   it('remembers what a set remembers, and nothing of strangers', () => {

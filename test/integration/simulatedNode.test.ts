@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createKeySource } from '../../bench/benchUser.js';
-import { addressOfKey } from '../../bench/keyAddress.js';
-import { startSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from '../../bench/simulatedNode.js';
+import { createKeySource } from '../../bench/million/benchUser.js';
+import { addressOfKey } from '../../bench/million/keyAddress.js';
+import { startSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from '../../bench/million/simulatedNode.js';
 import { sendAndSeal } from '../../dev/chain.js';
 import { isAddressOf } from '../../src/flow/addressSpace.js';
 import { formatAmount } from '../../src/flow/amount.js';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { errorAnswer, jsonAnswer, type NodeAnswer } from '../dev/accessNodeAnswers.js';
-import { createBucket, kindOf, PUBLIC_LIMITS, readAll, respond } from '../dev/accessNodeProxy.js';
-import { CALL_KINDS, type CallKind } from '../src/flow/limiter.js';
+import { errorAnswer, jsonAnswer, type NodeAnswer } from '../../dev/accessNodeAnswers.js';
+import { createBucket, kindOf, PUBLIC_LIMITS, readAll, respond } from '../../dev/accessNodeProxy.js';
+import { CALL_KINDS, type CallKind } from '../../src/flow/limiter.js';
 import { computationExceeded, createAnswers, isKeyOf, readQuestion, scriptIdOf } from './checkWalletsAnswer.js';
 
 export interface SimulatedNodeOptions {

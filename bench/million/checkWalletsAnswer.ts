@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { errorAnswer, type NodeAnswer } from '../dev/accessNodeAnswers.js';
+import { errorAnswer, type NodeAnswer } from '../../dev/accessNodeAnswers.js';
 import { addressOfKey } from './keyAddress.js';
 
 /** A question to checkWallets.cdc. */

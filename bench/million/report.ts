@@ -9,6 +9,7 @@ export function formatReport(measured: Measured, promises: readonly Promised[]):
   const figures: readonly (readonly [string, string])[] = [
     ['users', grouped(measured.users)],
     ['sweep, start to end of the process', seconds(measured.wallMs)],
+    ['processor time of the process', seconds(measured.cpuMs)],
     ['checked addresses a second', grouped(Math.round(node.checked / (measured.wallMs / 1_000)))],
     ['script calls', `${grouped(node.scriptCalls)}: ${grouped(node.tooLarge)} too large, ${grouped(node.refused)} calls of any kind refused with 429`],
     ['addresses in answered scripts', grouped(node.checked)],

@@ -1,6 +1,6 @@
 import pg from 'pg';
-import type { Postgres } from '../dev/postgres.js';
-import { signUp } from '../dev/signUp.js';
+import type { Postgres } from '../../dev/postgres.js';
+import { signUp } from '../../dev/signUp.js';
 import { authIdOf } from './benchUser.js';
 
 /** A sweep of 5,000 users is over within a second. */

@@ -1,5 +1,5 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
-import { createVault } from '../src/secrets.js';
+import { createVault } from '../../src/secrets.js';
 import { authIdOf, BENCH_MASTER_KEY, createKeySource } from './benchUser.js';
 
 /** A file of rows: those of users `from` to `to` (exclusive), as COPY reads them. */

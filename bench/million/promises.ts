@@ -1,5 +1,5 @@
 import type { DatabaseTime } from './databaseTime.js';
-import type { ReconcileEnd } from './reconcile.js';
+import type { ReconcileEnd } from '../reconcile.js';
 import type { SimulatedNodeStats } from './simulatedNode.js';
 
 /** What a run has measured. */
@@ -20,6 +20,8 @@ export interface Measured {
   readonly end: ReconcileEnd;
   /** From the start of the process to its end, in milliseconds. */
   readonly wallMs: number;
+  /** Processor time of the process, in milliseconds. */
+  readonly cpuMs: number;
   readonly seedMs: number;
   readonly database: DatabaseTime;
 }
@@ -34,7 +36,7 @@ export interface Promised {
 export const MEBIBYTE = 1_048_576;
 const MAX_MEMORY = 256 * MEBIBYTE;
 /** A script checks 1,000 users; 50 calls more are for what fails and for finding the new limit. */
-const USERS_PER_CALL = 1_000;
+export const USERS_PER_CALL = 1_000;
 const SPARE_CALLS = 50;
 
 /** Each promise of the sweep with what was measured. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Postgres } from '../dev/postgres.js';
+import type { Postgres } from '../../dev/postgres.js';
 import type { Rows } from './makeRows.js';
 
 /** No creation of the seeded accounts is later than this block. */

@@ -1,4 +1,4 @@
-import { NETWORK_WORDS, PARITY_CHECK_COLUMNS } from '../src/flow/addressSpace.js';
+import { NETWORK_WORDS, PARITY_CHECK_COLUMNS } from '../../src/flow/addressSpace.js';
 
 /** Bits of a Flow address that can be chosen, above its 19 check bits. */
 const CHECK_BITS = 19;

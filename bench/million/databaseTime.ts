@@ -1,4 +1,4 @@
-import type { Postgres } from '../dev/postgres.js';
+import type { Postgres } from '../../dev/postgres.js';
 
 /** Settings without which a server cannot tell; the statements of functions count for who called them. */
 export const STATEMENT_SETTINGS = { shared_preload_libraries: 'pg_stat_statements', 'pg_stat_statements.track_planning': 'on' };
