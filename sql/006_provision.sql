@@ -123,7 +123,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Demand = waiting users + pool size - free - being made. May be negative: the pool is over-full. It is counted under the lock that
--- all instances share, so of those who wait only 5,000 are counted (200,000 took 0.7 s): more than every slot can serve at once.
+-- all instances share, and twice for each batch, so of those who wait only 100 are counted beyond whom accounts are there or on their way:
+-- a batch takes 25 (2,000 took 50 ms on two busy cores, 200,000 took 0.7 s).
 -- quiet_ms: since the last account was given; null where none ever was. An account under an old master key is not free: it cannot be
 -- given, and nobody must wait for the operator who breaks a rotation off, nor for a master key that is lost. (There are none but then: see 018.)
 create or replace function wallet_sync.demand(pool_size integer, instance_lease interval)
@@ -132,10 +133,10 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select w, f, b, w + pool_size - f - b,
     (select extract(epoch from clock_timestamp() - max(a.assigned_at)) * 1000 from wallet_sync.account a)::double precision
   from (
-    select (select count(*) from (select from wallet_sync.waiting limit 5000) counted) w,
-      (select count(*) from wallet_sync.account a where a.state = 'free')
+    select (select count(*) from wallet_sync.account a where a.state = 'free')
         - (select count(*) from wallet_sync.master_key k join wallet_sync.account a on a.state = 'free' and left(a.private_key, 12) = 'v1:' || k.id || ':' where k.state in ('retiring', 'retired')) f,
-      wallet_sync.being_made(instance_lease) b) counts
+      wallet_sync.being_made(instance_lease) b) supply,
+    lateral (select count(*) w from (select from wallet_sync.waiting limit f + b + 100) counted) demanded
 $$;
 
 -- One page of the users who may have a wallet, by id. auth.users has row level security and no policy: only a definer

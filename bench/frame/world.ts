@@ -18,7 +18,7 @@ export interface BenchWorld {
   /** One of them. */
   daemon(more?: Readonly<Record<string, string>>): Promise<Daemon>;
   /** Resolves when all of them have an address. Throws after `withinMs`. */
-  ready(signUps: readonly SignUp[], withinMs: number): Promise<void>;
+  ready(signUps: readonly Pick<SignUp, 'authId'>[], withinMs: number): Promise<void>;
   /** Resolves when so many accounts wait for a sign-up. */
   poolHolds(accounts: number): Promise<void>;
   /**

@@ -1,6 +1,5 @@
-import type { AppError} from '../errors.js';
-import { toAppError } from '../errors.js';
-import { assignAccounts, markCorrupted, waitingUsers, type Assignment } from '../journal/assignments.js';
+import { toAppError, type AppError } from '../errors.js';
+import { anythingFree, assignAccounts, markCorrupted, newestWaiting, waitingUsers, type Assignment } from '../journal/assignments.js';
 import { AWAKE_LEASE_MS, stayAwake, tryToSleep } from '../journal/bell.js';
 import { setAsideDouble } from '../journal/freeAccounts.js';
 import type { Db } from '../journal/pool.js';
@@ -9,15 +8,20 @@ import { count } from './statistics.js';
 
 /** Users a statement serves at most: keeps it, and the locks it holds, under some 50 ms. */
 const USERS_PER_LOOK = 500;
-/** Looks that found somebody, this close together, mean that staying awake is cheaper for the sign-ups than being rung. */
-const BUSY_LOOKS = 4;
+/** So many users who rang or were given an account, this close together, mean that staying awake is cheaper for the sign-ups than ringing. */
+const BUSY_USERS = 4;
 const BUSY_WINDOW_MS = 100;
 /** While a sign-up holds the bell's lock, look again after so long. */
 const AWAKE_PAUSE_MS = 5;
-/** Without a find for this long, awake is given up though the lock is still refused. */
+/** The same where users wait already for accounts to be made: what can be given then comes from a transaction of seconds. */
+const UNSERVED_PAUSE_MS = 50;
+/** Without a find and without a new user for this long, awake is given up though the lock is still refused. */
 const REFUSED_MS = 1_000;
 /** Users whose own signal is remembered until they are served; older ones count for the look's source. */
 const HEARD_AT_MOST = 10_000;
+
+/** With more of them their names are 5 kB and more of each statement, which a flood that waits for accounts would send for nothing again and again. */
+const HEARD_UNASKED = 100;
 
 /** Sources that tell of users; a look for another reason says nothing about who delivered whom. */
 const DOORBELLS = ['notify', 'realtime', 'poll'];
@@ -52,7 +56,8 @@ export interface Assigner {
 export function createAssigner(instance: Instance, options: AssignerOptions): Assigner {
   const { journal, log, statistics, telemetry } = instance;
   const heard = new Map<string, string>();
-  let fruitfulLooks: number[] = [];
+  /** When the last of them came. */
+  let busy: number[] = [];
   /** The doorbell that rang last. */
   let lastDoorbell: string | undefined;
 
@@ -64,7 +69,10 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
     }
   };
 
-  const assign = (db: Db, via: string): Promise<Assignment[]> => assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
+  const assign = async (db: Db, via: string): Promise<Assignment[]> => {
+    if (heard.size > HEARD_UNASKED && !(await anythingFree(db))) return [];
+    return assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
+  };
 
   const lookOnce = async (via: string): Promise<number> => {
     const assigned = await assign(journal, via);
@@ -80,7 +88,6 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
       telemetry.emit({ kind: 'wallet-ready', authId, address, source: deliveredBy, fromPool: isPoolHit, waitedMs });
     }
     statistics.assigned += assigned.length;
-    fruitfulLooks = [...fruitfulLooks.slice(1 - BUSY_LOOKS), Date.now()];
     options.onAssigned(assigned);
   };
 
@@ -90,36 +97,41 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
     remember((await waitingUsers(journal, USERS_PER_LOOK)).map((authId) => ({ authId, source: via })));
   };
 
-  const isBusy = (): boolean => fruitfulLooks.length === BUSY_LOOKS && Date.now() - (fruitfulLooks[0] ?? 0) < BUSY_WINDOW_MS;
+  const noteBusy = (users: number): void => void (busy = [...busy, ...Array<number>(Math.min(users, BUSY_USERS)).fill(Date.now())].slice(-BUSY_USERS));
+  const isBusy = (): boolean => busy.length === BUSY_USERS && Date.now() - (busy[0] ?? 0) < BUSY_WINDOW_MS;
 
   /**
-   * Stays awake, so that sign-ups need not ring, until a look under the bell's lock finds nobody. A sign-up that keeps the lock
-   * for long does not keep us: after {@link REFUSED_MS} without a find we leave, and look once more when the awake lease has ended.
+   * Stays awake, so that sign-ups need not ring, until a look under the bell's lock finds nobody. Somebody who keeps the lock for
+   * long does not keep us: {@link REFUSED_MS} after the last find or new user we leave, and look once more when the awake lease has ended.
    */
   const workAwake = async (via: string, signal: AbortSignal): Promise<number> => {
     let total = 0;
     let renewAt = 0;
-    let foundAt = Date.now();
+    let activeAt = Date.now();
+    let newest: string | null = null;
     let asleep = false;
     try {
-      while (!signal.aborted && Date.now() - foundAt < REFUSED_MS) {
+      while (!signal.aborted && Date.now() - activeAt < REFUSED_MS) {
         if (Date.now() >= renewAt) {
           await stayAwake(journal, instance.id);
           renewAt = Date.now() + 1_000;
         }
         let found = await lookOnce(via);
         if (found === 0) {
-          let last: Assignment[] = [];
-          asleep = await tryToSleep(journal, instance.id, async (db) => (last = await assign(db, via)).length);
+          let late: Assignment[] = [];
+          asleep = await tryToSleep(journal, instance.id, async (db) => (late = await assign(db, via)).length);
           // Told only after its commit.
-          report(last, via);
-          found = last.length;
+          report(late, via);
+          found = late.length;
           if (asleep) break;
           options.onUnserved();
-          await new Promise((resolve) => setTimeout(resolve, AWAKE_PAUSE_MS));
+          const last = await newestWaiting(journal);
+          if (last !== newest) activeAt = Date.now();
+          newest = last;
+          await new Promise((resolve) => setTimeout(resolve, last === null ? AWAKE_PAUSE_MS : UNSERVED_PAUSE_MS));
         }
         total += found;
-        if (found > 0) foundAt = Date.now();
+        if (found > 0) activeAt = Date.now();
       }
     } finally {
       if (!asleep) options.ringLater(AWAKE_LEASE_MS + 100);
@@ -169,11 +181,13 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
       const own = rang ?? rings[0]?.source ?? MADE;
       // New accounts were made because somebody rang.
       const via = own === MADE ? (lastDoorbell ?? MADE) : own;
+      noteBusy(rings.filter((ring) => ring.source === 'notify' && ring.authId !== null).length);
       try {
         let total = 0;
         for (;;) {
           const found = await lookOnce(via);
           total += found;
+          noteBusy(found);
           if (found === USERS_PER_LOOK) continue;
           if (isBusy() && !signal.aborted) total += await workAwake(via, signal);
           await rememberWaiting(via);

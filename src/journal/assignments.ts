@@ -54,6 +54,23 @@ export async function anyoneWaiting(db: Db): Promise<boolean> {
   return (await queryOne(db, z.object({ waits: z.boolean() }), 'select exists (select from wallet_sync.waiting) as waits')).waits;
 }
 
+/** Whether an account could be given. One index probe. */
+export async function anythingFree(db: Db): Promise<boolean> {
+  return (await queryOne(db, z.object({ free: z.boolean() }), "select exists (select from wallet_sync.account where state = 'free') as free")).free;
+}
+
+/** The newest row without a wallet, by its id, whether or not its user is served now; null where there is none. One index probe. */
+export async function newestWaiting(db: Db): Promise<string | null> {
+  const [row] = await queryRows(
+    db,
+    z.object({ id: z.string() }),
+    `select id::text as id from public.wallet
+     where flow_address is null and flow_private_key is null and flow_public_key is null and auth_id is not null order by wallet.id desc limit 1`,
+    [],
+  );
+  return row?.id ?? null;
+}
+
 /** Sets a user apart whose row makes the assignment fail; nothing of his is changed. */
 export async function markCorrupted(db: Db, authId: string, reason: string, solution: string): Promise<void> {
   await db.query(

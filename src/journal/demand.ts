@@ -7,7 +7,7 @@ import type { Slot } from './slots.js';
 const demandRow = z.object({ waiting: z.number(), free: z.number(), being_made: z.number(), demand: z.number(), quiet_ms: z.number().nullable() });
 
 export interface Demand {
-  /** At most 5,000: more need not be counted to know that every slot has work. */
+  /** At most 100 more than free and being made: more need not be counted to know that the next batch is full. */
   readonly waiting: number;
   readonly free: number;
   readonly beingMade: number;
