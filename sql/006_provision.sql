@@ -67,7 +67,8 @@ begin
       and exists (select from wallet_sync.provisioned_user p where p.id = w.auth_id offset 0)
       and not exists (select from wallet_sync.user_state u where u.auth_id = w.auth_id)
       and not exists (select from wallet_sync.account a where a.auth_id = w.auth_id)
-    order by w.id limit max_users for update of w skip locked
+    -- As many as can be given: a lock on a row that gets nothing would keep it from who has something to give.
+    order by w.id limit (select count(*) from (select from wallet_sync.account a where a.state = 'free' limit max_users) spare) for update of w skip locked
   ), free as (
     select a.id, a.address, a.private_key, a.public_key, a.free_at from wallet_sync.account a
     where a.state = 'free' and left(a.private_key, 12) <> all (passed_over) order by a.id limit (select count(*) from waiting) for update skip locked
@@ -135,7 +136,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from (
     select (select count(*) from wallet_sync.account a where a.state = 'free')
         - (select count(*) from wallet_sync.master_key k join wallet_sync.account a on a.state = 'free' and left(a.private_key, 12) = 'v1:' || k.id || ':' where k.state in ('retiring', 'retired')) f,
-      wallet_sync.being_made(instance_lease) b) supply,
+      wallet_sync.being_made(instance_lease) b offset 0) supply,
     lateral (select count(*) w from (select from wallet_sync.waiting limit f + b + 100) counted) demanded
 $$;
 

@@ -31,7 +31,7 @@ export function readSecretFile(path: string, trust: SecretFileTrust, where = pat
     if (thrown instanceof AppError) throw thrown;
     if (thrown instanceof WrongFile) throw new AppError('usage', `the key file cannot be used: ${thrown.message}`, { where, mend: 'name a file that holds the key alone' });
     const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-    if (code === 'ELOOP') throw new AppError('usage', 'the key file is a link, and links are not followed', { where, mend: 'name the file itself, or as mounted:PATH where a container\'s runtime mounts it' });
+    if (code === 'ELOOP') throw new AppError('usage', 'the key file is a link, and links are not followed', { where, mend: 'name the file itself; a setting that takes mounted:PATH follows the links of a container\'s runtime' });
     throw new AppError('usage', `the key file cannot be read (${code})`, { where, mend: 'put the key there with mode 0600, as the user that this program runs as' });
   }
 }

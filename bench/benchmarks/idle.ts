@@ -13,7 +13,7 @@ export const idle: Benchmark = {
   measures: 'What the daemon uses while nothing happens, with 100,000 users who have their wallets.',
   async run(context) {
     const users = context.isQuick ? 1_000 : READY_USERS;
-    const minutes = context.isQuick ? 0.2 : 10;
+    const minutes = context.isQuick ? 0.2 : 5;
     const world = await openWorld(context);
     const { postgres, servicePool } = world.stack;
     const daemon = await world.daemon({ CONFIG_EXPORT: 'off' });

@@ -23,9 +23,11 @@ export function readSmallFile(path: string, maxBytes: number, { look, followsLin
     if (!stat.isFile()) throw new WrongFile('it is no plain file');
     look?.(stat);
     if (stat.size > maxBytes) throw new WrongFile(`it is longer than ${maxBytes} bytes`);
-    const bytes = Buffer.alloc(stat.size);
+    // One byte more than it has: a file that grows, or does not tell its size, is not read half.
+    const bytes = Buffer.alloc(stat.size + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read) read = readSync(file, bytes, length, bytes.length - length, null);
+    if (length > stat.size) throw new WrongFile('it is longer than it says, or was being written');
     return bytes.toString('utf8', 0, length);
   } finally {
     closeSync(file);

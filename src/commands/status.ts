@@ -27,6 +27,7 @@ export function statusToText(report: StatusReport): string {
     `sweep      ${report.last_cycle === null ? 'none yet' : cycleLine(report.last_cycle)}`,
     ...limitLines(report.limits),
     ...webhooksLine(report.webhooks),
+    ...(report.rotating_to === null ? [] : [`rotation   to master key ${report.rotating_to} is under way: \`wallet-sync keys rotate --status\``]),
     ...(report.paused ? ['paused     nothing is made, given or sent until `wallet-sync resume`'] : []),
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import { toAppError, type AppError } from '../errors.js';
-import { anythingFree, assignAccounts, markCorrupted, newestWaiting, waitingUsers, type Assignment } from '../journal/assignments.js';
-import { AWAKE_LEASE_MS, stayAwake, tryToSleep } from '../journal/bell.js';
+import { anyoneWaiting, assignAccounts, markCorrupted, newestWaiting, waitingUsers, type Assignment } from '../journal/assignments.js';
+import { AWAKE_LEASE_MS, leaveAwake, stayAwake, tryToSleep } from '../journal/bell.js';
 import { setAsideDouble } from '../journal/freeAccounts.js';
 import type { Db } from '../journal/pool.js';
 import type { Instance } from './instance.js';
@@ -19,9 +19,6 @@ const UNSERVED_PAUSE_MS = 50;
 const REFUSED_MS = 1_000;
 /** Users whose own signal is remembered until they are served; older ones count for the look's source. */
 const HEARD_AT_MOST = 10_000;
-
-/** With more of them their names are 5 kB and more of each statement, which a flood that waits for accounts would send for nothing again and again. */
-const HEARD_UNASKED = 100;
 
 /** Sources that tell of users; a look for another reason says nothing about who delivered whom. */
 const DOORBELLS = ['notify', 'realtime', 'poll'];
@@ -69,10 +66,7 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
     }
   };
 
-  const assign = async (db: Db, via: string): Promise<Assignment[]> => {
-    if (heard.size > HEARD_UNASKED && !(await anythingFree(db))) return [];
-    return assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
-  };
+  const assign = (db: Db, via: string): Promise<Assignment[]> => assignAccounts(db, { maxUsers: USERS_PER_LOOK, via, heard: Object.fromEntries(heard) });
 
   const lookOnce = async (via: string): Promise<number> => {
     const assigned = await assign(journal, via);
@@ -91,10 +85,18 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
     options.onAssigned(assigned);
   };
 
-  /** Who still waits was noticed by this look, though an account comes only later: it counts as the one that delivered. */
+  /**
+   * Who still waits was noticed by this look, though an account comes only later: it counts as the one that delivered. Who does not wait any more was
+   * served meanwhile, by another instance or before his second doorbell rang: kept, they would all be sent with each statement.
+   */
   const rememberWaiting = async (via: string): Promise<void> => {
     if (!DOORBELLS.includes(via)) return;
-    remember((await waitingUsers(journal, USERS_PER_LOOK)).map((authId) => ({ authId, source: via })));
+    const waiting = await waitingUsers(journal, USERS_PER_LOOK);
+    if (waiting.length < USERS_PER_LOOK) {
+      const still = new Set(waiting);
+      for (const authId of heard.keys()) if (!still.has(authId)) heard.delete(authId);
+    }
+    remember(waiting.map((authId) => ({ authId, source: via })));
   };
 
   const noteBusy = (users: number): void => void (busy = [...busy, ...Array<number>(Math.min(users, BUSY_USERS)).fill(Date.now())].slice(-BUSY_USERS));
@@ -102,7 +104,8 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
 
   /**
    * Stays awake, so that sign-ups need not ring, until a look under the bell's lock finds nobody. Somebody who keeps the lock for
-   * long does not keep us: {@link REFUSED_MS} after the last find or new user we leave, and look once more when the awake lease has ended.
+   * long does not keep us: {@link REFUSED_MS} after the last find or new user we leave, so that who comes then rings, and look once more
+   * when those who have seen us awake are through.
    */
   const workAwake = async (via: string, signal: AbortSignal): Promise<number> => {
     let total = 0;
@@ -128,13 +131,17 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
           const last = await newestWaiting(journal);
           if (last !== newest) activeAt = Date.now();
           newest = last;
-          await new Promise((resolve) => setTimeout(resolve, last === null ? AWAKE_PAUSE_MS : UNSERVED_PAUSE_MS));
+          const pauseMs = (await anyoneWaiting(journal)) ? UNSERVED_PAUSE_MS : AWAKE_PAUSE_MS;
+          await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
         total += found;
         if (found > 0) activeAt = Date.now();
       }
     } finally {
-      if (!asleep) options.ringLater(AWAKE_LEASE_MS + 100);
+      if (!asleep) {
+        options.ringLater(AWAKE_LEASE_MS + 100);
+        await leaveAwake(journal, instance.id);
+      }
     }
     return total;
   };
@@ -176,18 +183,20 @@ export function createAssigner(instance: Instance, options: AssignerOptions): As
   return {
     async look(rings, signal) {
       remember(rings);
-      const rang = rings.find((ring) => DOORBELLS.includes(ring.source))?.source;
+      const doorbells = rings.filter((ring) => DOORBELLS.includes(ring.source));
+      // One that names a user rather than one that only asks: a flood that a poll stands before is not the poll's.
+      const rang = (doorbells.find((ring) => ring.authId !== null) ?? doorbells[0])?.source;
+      const ringers = rings.filter((ring) => ring.source === 'notify' && ring.authId !== null).length;
       lastDoorbell = rang ?? lastDoorbell;
       const own = rang ?? rings[0]?.source ?? MADE;
       // New accounts were made because somebody rang.
       const via = own === MADE ? (lastDoorbell ?? MADE) : own;
-      noteBusy(rings.filter((ring) => ring.source === 'notify' && ring.authId !== null).length);
       try {
         let total = 0;
         for (;;) {
           const found = await lookOnce(via);
           total += found;
-          noteBusy(found);
+          noteBusy(Math.max(found, ringers));
           if (found === USERS_PER_LOOK) continue;
           if (isBusy() && !signal.aborted) total += await workAwake(via, signal);
           await rememberWaiting(via);

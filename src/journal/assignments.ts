@@ -54,11 +54,6 @@ export async function anyoneWaiting(db: Db): Promise<boolean> {
   return (await queryOne(db, z.object({ waits: z.boolean() }), 'select exists (select from wallet_sync.waiting) as waits')).waits;
 }
 
-/** Whether an account could be given. One index probe. */
-export async function anythingFree(db: Db): Promise<boolean> {
-  return (await queryOne(db, z.object({ free: z.boolean() }), "select exists (select from wallet_sync.account where state = 'free') as free")).free;
-}
-
 /** The newest row without a wallet, by its id, whether or not its user is served now; null where there is none. One index probe. */
 export async function newestWaiting(db: Db): Promise<string | null> {
   const [row] = await queryRows(

@@ -12,6 +12,11 @@ export async function stayAwake(db: Db, instanceId: string): Promise<void> {
   );
 }
 
+/** Ends it at once: sign-ups that begin now ring. Those under way may have seen us awake; without {@link tryToSleep} nobody has looked for them. */
+export async function leaveAwake(db: Db, instanceId: string): Promise<void> {
+  await db.query('update wallet_sync.instance set awake_until = null where id = $1', [instanceId]);
+}
+
 /**
  * Tries to go to sleep: after it returns true, every sign-up rings again. False where a sign-up is under way (it holds
  * the bell's lock shared and may have seen us awake) or `look` found somebody: stay awake and look again.
@@ -22,7 +27,7 @@ export async function tryToSleep(journal: Journal, instanceId: string, look: (db
     const { granted } = await queryOne(db, z.object({ granted: z.boolean() }), 'select pg_try_advisory_xact_lock(wallet_sync.bell_lock()) as granted');
     if (!granted) return false;
     if ((await look(db)) > 0) return false;
-    await db.query('update wallet_sync.instance set awake_until = null where id = $1', [instanceId]);
+    await leaveAwake(db, instanceId);
     return true;
   });
 }

@@ -21,6 +21,7 @@ const totals = z.object({
   slots: z.number(),
   slots_free: z.number(),
   paused: z.boolean(),
+  rotating_to: z.string().nullable(),
   pool_hits: z.number(),
 });
 
@@ -45,10 +46,11 @@ export async function readStatus(db: Db) {
          (select count(*) from wallet_sync.slot where role = 'funder') as slots,
          (select count(*) from wallet_sync.slot where role = 'funder' and leased_by is null and out_of_rotation is null) as slots_free,
          (select paused from wallet_sync.control) as paused,
+         (select max(id) from wallet_sync.master_key where state = 'next' or (state = 'current' and exists (select from wallet_sync.master_key where state = 'retiring'))) as rotating_to,
          (select count(*) from wallet_sync.account where pool_hit) as pool_hits`,
     ),
     await queryRows(db, accountCount, 'select state::text, count(*) as accounts from wallet_sync.account group by state order by state'),
-    await queryRows(db, delivered, "select delivered_by as source, count(*) as users from wallet_sync.account where state = 'assigned' group by 1 order by 1"),
+    await queryRows(db, delivered, "select coalesce(delivered_by, 'not known') as source, count(*) as users from wallet_sync.account where state = 'assigned' group by 1 order by 1"),
     await queryRows(db, slotOut, 'select address, key_index, out_of_rotation as reason from wallet_sync.slot where out_of_rotation is not null order by 1, 2'),
     await livingInstances(db),
   ];

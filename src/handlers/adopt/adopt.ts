@@ -10,7 +10,7 @@ import { SWEEP_PRIORITY } from '../priority.js';
 import { PATIENCE, persevere } from '../sweep/persevere.js';
 import { adoptFiles } from './adoptFiles.js';
 import { holdMasterKey, stopped, type Adoption, type AdoptOptions } from './adoption.js';
-import type { AdoptClass } from './classes.js';
+import { refuse, type AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
 import { doubtsOfMissing } from './confirmMissing.js';
 import { createBlobReader, digestOf, type BlobReader } from './oldKeys.js';
@@ -136,11 +136,6 @@ async function confirmMissing(adoption: Adoption, looked: readonly Looked[]): Pr
     const doubt = doubts[i] ?? null;
     if (doubt !== null) refuse(each, doubt);
   }
-}
-
-function refuse(each: { class: AdoptClass; reason: string }, reason: string): void {
-  each.class = 'refused';
-  each.reason = reason;
 }
 
 function plan({ instance, options }: Adoption, { row, key, class: name, isSealed, address }: Looked): Planned {

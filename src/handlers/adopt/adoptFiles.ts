@@ -6,8 +6,9 @@ import { makeWallets } from '../../journal/sweepPages.js';
 import type { Instance } from '../instance.js';
 import { SWEEP_PRIORITY } from '../priority.js';
 import { holdMasterKey, stopped, type Adoption } from './adoption.js';
-import type { AdoptClass } from './classes.js';
+import { refuse, type AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
+import { doubtsOfMissing } from './confirmMissing.js';
 import { readKey } from './readKey.js';
 import { digestOf, readPlainKey } from './oldKeys.js';
 import { readAddress } from './spelling.js';
@@ -56,6 +57,13 @@ async function lookAt(adoption: Adoption, entries: readonly OldEntry[]): Promise
     each.reason = judged.reason;
     if (each.class !== 'key-file') each.address = null;
   }
+  // A user whose only key is put aside gets another account.
+  const missing = claims.filter(({ each }) => each.class === 'missing-on-chain');
+  const doubts = await doubtsOfMissing(adoption, missing.map(({ claim }) => claim.address));
+  for (const [i, { each }] of missing.entries()) {
+    const doubt = doubts[i] ?? null;
+    if (doubt !== null) refuse(each, doubt);
+  }
   return found;
 }
 
@@ -98,11 +106,8 @@ const publicKeyOf = (key: ReadKey): string | null => (key.kind === 'key' ? key.p
 
 /** Puts the files' keys into the table, or, where they don't belong there, into the history. */
 async function writeAll(adoption: Adoption, found: readonly Found[]): Promise<void> {
-  const work = found.filter((each) => each.key.kind === 'key' && each.class !== 'in-table');
-  await togetherElseAlone(work, (some) => write(adoption, some), (each, reason) => {
-    each.class = 'refused';
-    each.reason = reason;
-  });
+  const work = found.filter((each) => each.key.kind === 'key' && each.class !== 'in-table' && each.class !== 'refused');
+  await togetherElseAlone(work, (some) => write(adoption, some), refuse);
 }
 
 /** One transaction. */
@@ -130,8 +135,7 @@ async function write({ instance, reporter, call }: Adoption, some: readonly Foun
       reporter.did.sealed += 1;
       continue;
     }
-    each.class = 'refused';
-    each.reason = 'its user may have no wallet (PROVISION), or got another meanwhile';
+    refuse(each, 'its user may have no wallet (PROVISION), or got another meanwhile');
   }
 }
 

@@ -54,3 +54,9 @@ export const CLASS_TEXTS: Readonly<Record<AdoptClass, ClassText>> = {
   'unsafe-file': { title: 'key file not taken', action: 'none', mend: 'make it a plain file of this user with mode 0600 and adopt again; others may have read it' },
   refused: { title: 'not changed', action: 'none', mend: 'adopt again; where the row itself refuses, mend the constraint or trigger that the reason names' },
 };
+
+/** Leaves a row or file as it is, and says why. */
+export function refuse(each: { class: AdoptClass; reason: string }, reason: string): void {
+  each.class = 'refused';
+  each.reason = reason;
+}

@@ -51,14 +51,14 @@ export async function installWriteAudit(database: Database): Promise<void> {
           where m.account_id = new.id and m.live and t.state <> 'live' and t.instance::text = writer))`,
       "format('account %s became %s', new.id, new.state)",
     ),
-    // A cycle is the sweeper's; who records or settles one of its transactions, or learns the fee of a settled one, adds, in the same
-    // SQL transaction, to what that transaction counts, and to nothing else.
+    // A cycle is the sweeper's; who records or settles one of its transactions adds, in the same SQL transaction, to what that
+    // transaction counts, and to nothing else. Who learns the fee of a settled one adds it to flow_spent alone.
     audit(
       'cycle',
       'update',
       `not exists (select from wallet_sync.sweeper s where s.leased_by::text = writer and new.instance::text = writer)
         and (to_jsonb(old) - ${SETTLED_COUNTS} is distinct from to_jsonb(new) - ${SETTLED_COUNTS}
-          or not exists (select from wallet_sync.transaction t where t.cycle = new.id and (t.instance::text = writer or t.state <> 'live') and t.xmin = pg_current_xact_id()::xid))`,
+          or not exists (select from wallet_sync.transaction t where t.cycle = new.id and (t.instance::text = writer or (t.state <> 'live' and to_jsonb(old) - 'flow_spent' = to_jsonb(new) - 'flow_spent')) and t.xmin = pg_current_xact_id()::xid))`,
       "format('cycle %s of %s', new.id, new.instance)",
     ),
   ];

@@ -9,6 +9,7 @@ import { assignAccounts } from '../../../src/journal/assignments.js';
 import { prepareAccounts, readDemand } from '../../../src/journal/demand.js';
 import { heartbeat } from '../../../src/journal/instances.js';
 import { countKeys, makeCurrent, readMasterKeys, registerNext, sealingKey } from '../../../src/journal/masterKeys.js';
+import { readStatus } from '../../../src/journal/report.js';
 import { adoptWallets } from '../../../src/journal/sweepPages.js';
 import { createVault, keyIdOf, type Vault } from '../../../src/secrets.js';
 import { differingCopies, seedKeys, storedKeys } from '../../support/custody.js';
@@ -99,6 +100,7 @@ describe('a rotation', () => {
       const rotated = await rotateKeys({ journal: database.journal, vault: audited(oldKey, newKey), next: newVault.keyId, by: 'test', signal: stop.signal, onProgress: (done, of) => void (++shown >= 3 && done < of && stop.abort()) });
       ended = rotated.ended;
       if (ended) break;
+      expect((await readStatus(database.journal)).rotating_to).toBe(newVault.keyId);
       for (const half of [oldKey, newKey]) await expect(requireMasterKeys(database.journal, audited(half))).rejects.toMatchObject({ kind: 'usage', mend: expect.stringContaining('a rotation is under way') as string });
       await requireMasterKeys(database.journal, audited(oldKey, newKey));
       await requireMasterKeys(database.journal, audited(newKey, oldKey));
@@ -106,6 +108,7 @@ describe('a rotation', () => {
     expect(runs).toBeGreaterThan(2);
     for (const { publicKey, sealed } of await storedKeys(database.postgres)) expect(newVault.open(sealed, publicKey)).toBe(noted.get(publicKey));
     expect(await differingCopies(database.postgres)).toBe(0);
+    expect((await readStatus(database.journal)).rotating_to).toBeNull();
     await expect(requireMasterKeys(database.journal, audited(oldKey))).rejects.toThrow(/retired by a rotation/);
     await requireMasterKeys(database.journal, audited(newKey));
   });
