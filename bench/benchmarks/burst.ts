@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseAmount } from '../../src/flow/amount.js';
 import { runBaseline } from '../contenders/baseline.js';
@@ -17,16 +16,14 @@ const WARM_UP = 250;
 const BASELINE_USERS = 60;
 const OF_LIMIT = 0.85;
 const TIMES_BASELINE = 50;
-const THRESHOLD = parseAmount('0.075');
 const AMOUNT = parseAmount('0.1');
 
 /** Users a second of the plain service, with one worker and with three. */
 async function measureBaseline(context: BenchContext, workers: 1 | 3, users: number): Promise<number[]> {
   const { stack } = await openWorld(context);
   const { node, network } = await openContenderNode(context, stack);
-  const ids = Array.from({ length: users }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
   const began = performance.now();
-  await runBaseline({ node, network, users: () => Promise.resolve(ids), configPath: join(stack.folder, 'baseline', 'flow-production.json'), workers, threshold: THRESHOLD, amount: AMOUNT });
+  await runBaseline({ node, network, users, folder: stack.folder, workers });
   return [(users / (performance.now() - began)) * 1_000];
 }
 

@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import { signUpMany } from '../../dev/signUp.js';
-import { parseAmount } from '../../src/flow/amount.js';
 import { runBaseline } from '../contenders/baseline.js';
 import { shown, type Benchmark } from '../frame/benchmark.js';
 import { openContenderNode } from '../frame/directNode.js';
@@ -32,8 +30,7 @@ export const cost: Benchmark = {
     const [fees, effort, members] = [Number(rows[0]?.fees), Number(rows[0]?.effort), Number(rows[0]?.members)];
     context.say('baseline');
     const { node, network } = await openContenderNode(context, world.stack);
-    const ids = Array.from({ length: baselineUsers }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
-    const base = await runBaseline({ node, network, users: () => Promise.resolve(ids), configPath: join(world.stack.folder, 'baseline', 'flow-production.json'), workers: 3, threshold: parseAmount('0.075'), amount: parseAmount('0.1') });
+    const base = await runBaseline({ node, network, users: baselineUsers, folder: world.stack.folder, workers: 3 });
     const baseFees = Number(base.fees) / baselineUsers;
     return {
       figures: [

@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import pLimit from 'p-limit';
-import type pg from 'pg';
 import { sendAndSeal } from '../../dev/chain.js';
 import type { AccessNode } from '../../src/flow/accessNode.js';
 import { parseAmount } from '../../src/flow/amount.js';
@@ -18,14 +18,17 @@ import { createSigner } from '../../src/flow/sign.js';
 export interface BaselineOptions {
   readonly node: AccessNode;
   readonly network: Network;
-  /** Reads auth.users, as its own service key would. */
-  readonly users: () => Promise<readonly string[]>;
-  readonly configPath: string;
+  /** Users to serve. */
+  readonly users: number;
+  /** Its configuration is written below it. */
+  readonly folder: string;
   /** 1, or 3 as its configuration says. */
   readonly workers: 1 | 3;
-  readonly threshold: bigint;
-  readonly amount: bigint;
 }
+
+/** As the daemon's own defaults, in 10^-8 FLOW. */
+const THRESHOLD = parseAmount('0.075');
+const AMOUNT = parseAmount('0.1');
 
 /** A wallet as this service keeps it: in memory here, in a table there. */
 interface Wallet {
@@ -65,6 +68,7 @@ transaction(publicKey: String) {
  */
 export async function runBaseline(options: BaselineOptions): Promise<BaselineRun> {
   const { node, network } = options;
+  const configPath = join(options.folder, 'baseline', 'flow-production.json');
   const cadence = loadCadence(network);
   const funders = network.funders.slice(0, options.workers).map((funder): KeyOfAccount => ({ address: funder.address, keyIndex: funder.keyIndexes[0] ?? 0, signer: funder.signer }));
   const idle = [...funders];
@@ -114,20 +118,21 @@ export async function runBaseline(options: BaselineOptions): Promise<BaselineRun
       await send(cadence.transaction('createAllVault'), [], asWallet);
       await send(cadence.transaction('publishBaitBalance'), [], asWallet);
     }
-    if (((await ask('checkFlowBalance', address)) ?? 0n) < options.threshold) {
-      await send(cadence.transaction('fundWallet'), [addressArg(address), amountArg(options.amount)], { proposer: funder, payer: funder, authorizer: funder });
+    if (((await ask('checkFlowBalance', address)) ?? 0n) < THRESHOLD) {
+      await send(cadence.transaction('fundWallet'), [addressArg(address), amountArg(AMOUNT)], { proposer: funder, payer: funder, authorizer: funder });
     }
   };
 
   const writeConfig = async (): Promise<void> => {
     const began = performance.now();
-    totals.configBytes += await writeWholeConfig(options.configPath, wallets);
+    totals.configBytes += await writeWholeConfig(configPath, wallets);
     totals.configMs += performance.now() - began;
   };
 
   const began = performance.now();
   const limit = pLimit(options.workers);
-  await Promise.all((await options.users()).map((authId) => limit(serve, authId, began)));
+  const users = Array.from({ length: options.users }, () => randomUUID());
+  await Promise.all(users.map((authId) => limit(serve, authId, began)));
   return { readyMs, ...totals };
 }
 
@@ -141,7 +146,3 @@ export async function writeWholeConfig(path: string, wallets: readonly Pick<Wall
   await writeFile(path, text);
   return Buffer.byteLength(text);
 }
-
-/** Lists all users, as each of its passes does. */
-export const listUsers = (pool: pg.Pool, since: Date) => async (): Promise<string[]> =>
-  (await pool.query<{ id: string }>('select id from auth.users where created_at >= $1 order by created_at', [since])).rows.map((row) => row.id);

@@ -12,7 +12,7 @@ import { adoptFiles } from './adoptFiles.js';
 import { holdMasterKey, stopped, type Adoption, type AdoptOptions } from './adoption.js';
 import { refuse, type AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
-import { doubtsOfMissing } from './confirmMissing.js';
+import { confirmMissing } from './confirmMissing.js';
 import { createBlobReader, digestOf, type BlobReader } from './oldKeys.js';
 import { readKey } from './readKey.js';
 import { createReporter, type AdoptReport } from './report.js';
@@ -124,18 +124,9 @@ async function lookAt(adoption: Adoption, rows: readonly OldRow[], onRead: (done
     each.class = judged.class;
     each.reason = judged.reason;
   }
-  if (options.missing === 'provision') await confirmMissing(adoption, looked);
+  // A row is emptied on this alone.
+  if (options.missing === 'provision') await confirmMissing(adoption, looked.flatMap((each) => (each.class === 'missing-on-chain' && each.address !== null ? [{ each, address: each.address }] : [])));
   return looked;
-}
-
-/** One whose absence is doubted keeps its row. */
-async function confirmMissing(adoption: Adoption, looked: readonly Looked[]): Promise<void> {
-  const missing = looked.flatMap((each) => (each.class === 'missing-on-chain' && each.address !== null ? [{ each, address: each.address }] : []));
-  const doubts = await doubtsOfMissing(adoption, missing.map(({ address }) => address));
-  for (const [i, { each }] of missing.entries()) {
-    const doubt = doubts[i] ?? null;
-    if (doubt !== null) refuse(each, doubt);
-  }
 }
 
 function plan({ instance, options }: Adoption, { row, key, class: name, isSealed, address }: Looked): Planned {

@@ -8,7 +8,7 @@ import { SWEEP_PRIORITY } from '../priority.js';
 import { holdMasterKey, stopped, type Adoption } from './adoption.js';
 import { refuse, type AdoptClass } from './classes.js';
 import { claimOf, judgeClaim, type ReadKey } from './classify.js';
-import { doubtsOfMissing } from './confirmMissing.js';
+import { confirmMissing } from './confirmMissing.js';
 import { readKey } from './readKey.js';
 import { digestOf, readPlainKey } from './oldKeys.js';
 import { readAddress } from './spelling.js';
@@ -58,12 +58,7 @@ async function lookAt(adoption: Adoption, entries: readonly OldEntry[]): Promise
     if (each.class !== 'key-file') each.address = null;
   }
   // A user whose only key is put aside gets another account.
-  const missing = claims.filter(({ each }) => each.class === 'missing-on-chain');
-  const doubts = await doubtsOfMissing(adoption, missing.map(({ claim }) => claim.address));
-  for (const [i, { each }] of missing.entries()) {
-    const doubt = doubts[i] ?? null;
-    if (doubt !== null) refuse(each, doubt);
-  }
+  await confirmMissing(adoption, claims.flatMap(({ each, claim }) => (each.class === 'missing-on-chain' ? [{ each, address: claim.address }] : [])));
   return found;
 }
 

@@ -1,4 +1,5 @@
 import type { Instance } from '../instance.js';
+import { refuse, type AdoptClass } from './classes.js';
 
 /** A node further behind may not know yet an account that its user has used today. Mainnet's sealed blocks are 10 to 20 s old. */
 const MOST_BEHIND_S = 60;
@@ -22,4 +23,13 @@ export async function doubtsOfMissing({ instance, call }: Asker, addresses: read
   const doubts: (string | null)[] = [];
   for (const address of addresses) doubts.push((await call(() => instance.node.account(address))) === null ? null : 'the access node gives two answers about its account');
   return doubts;
+}
+
+/** Leaves each as it is whose absence is doubted. */
+export async function confirmMissing(asker: Asker, missing: readonly { readonly each: { class: AdoptClass; reason: string }; readonly address: string }[]): Promise<void> {
+  const doubts = await doubtsOfMissing(asker, missing.map(({ address }) => address));
+  for (const [i, { each }] of missing.entries()) {
+    const doubt = doubts[i] ?? null;
+    if (doubt !== null) refuse(each, doubt);
+  }
 }
