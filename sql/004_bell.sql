@@ -73,27 +73,87 @@ begin
 end
 $$;
 
--- Its blocks wait for a lock at most 5 ms (policy), 40 (row), 10 (account) and 10 (bell); those of on_user_change 5, 10, 10 and 10.
--- A sign-up that is confirmed at once calls both: 100 ms together.
+-- A user's wallet row.
+create or replace function wallet_sync.make_row(user_id uuid) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '35ms' as $$
+begin
+  insert into public.wallet (auth_id) values (user_id);
+end
+$$;
+
+-- A subtransaction costs more than what is done in it, so all is tried in one, and where that fails, step by step: what can be done is
+-- done. A row that refuses itself is not tried again: an application's trigger on it may be slow, or do what is not undone.
+-- The first attempt ends with the first lock that is not granted within 5 ms; then the steps wait at most 5 ms (policy), 35 (row),
+-- 10 (account) and 10 (bell), and on_user_change 10, 5, 10 and 10. A sign-up that is confirmed at once calls both: 100 ms together.
+-- Here stands once more, so that no call is needed, what read_policy, ring and greet do: a change of them is one here.
 create or replace function wallet_sync.on_sign_up() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '40ms' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5ms' set enable_seqscan = off set jit = off as $$
+#variable_conflict use_variable
 declare
   provision text;
   gives boolean := false;
   low_water integer;
+  reads_committed boolean;
+  given_address text;
+  given_private_key text;
+  given_public_key text;
+  is_making_row boolean := false;
+  is_as_given boolean;
 begin
+  begin
+    select c.provision, c.assign = 'trigger' and not c.paused, c.low_water into provision, gives, low_water from wallet_sync.control c;
+    if wallet_sync.meets_policy(provision, new.email_confirmed_at, new.phone_confirmed_at, new.is_anonymous, new.deleted_at) then
+      reads_committed := current_setting('transaction_isolation') = 'read committed';
+      -- An application's trigger may have changed the user since, or made the row.
+      if gives and reads_committed and wallet_sync.is_provisioned(new.id)
+        and not exists (select from public.wallet w where w.auth_id = new.id) and not exists (select from wallet_sync.user_state u where u.auth_id = new.id) then
+        select t.address, t.private_key, t.public_key into given_address, given_private_key, given_public_key from wallet_sync.take_account(new.id, 'trigger', now()) t;
+      end if;
+      is_making_row := true;
+      insert into public.wallet as w (auth_id, flow_address, flow_private_key, flow_public_key) values (new.id, given_address, given_private_key, given_public_key)
+      returning (w.auth_id, w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (new.id, given_address, given_private_key, given_public_key) into is_as_given;
+      is_making_row := false;
+      if given_address is not null then
+        if is_as_given is not true then
+          raise exception 'the row is not as it was written'; -- An account is given with its row, or not at all.
+        end if;
+        if low_water < 1 or exists (select from wallet_sync.account a where a.state = 'free' offset low_water - 1) then
+          return new;
+        end if;
+      end if;
+      -- Mostly somebody is awake. The lock is a statement of its own: what is looked at after it is seen as it is then.
+      if reads_committed and pg_try_advisory_xact_lock_shared(wallet_sync.bell_lock()) then
+        if exists (select from wallet_sync.instance i where i.awake_until > clock_timestamp()) then
+          return new;
+        end if;
+      end if;
+      perform wallet_sync.ring(new.id);
+    end if;
+    return new; -- on_user_change makes the row of who meets the policy later.
+  exception
+    when lock_not_available or unique_violation then
+      null;
+    when others then
+      if is_making_row and given_address is null then
+        return new; -- The next sweep finds users without a row.
+      end if;
+  end;
+  gives := false;
   begin
     select p.* into provision, gives, low_water from wallet_sync.read_policy() p;
     if not wallet_sync.meets_policy(provision, new.email_confirmed_at, new.phone_confirmed_at, new.is_anonymous, new.deleted_at) then
-      return new; -- on_user_change makes the row when the policy is met.
+      return new;
     end if;
   exception when others then
     null; -- Whoever gives looks at the policy again.
   end;
   begin
-    insert into public.wallet (auth_id) values (new.id);
-  exception when others then
-    return new; -- The next sweep finds users without a row.
+    perform wallet_sync.make_row(new.id);
+  exception
+    when unique_violation then
+      null; -- The application has made it.
+    when others then
+      return new; -- The next sweep finds users without a row.
   end;
   begin
     perform wallet_sync.greet(new.id, gives, low_water);
@@ -105,41 +165,46 @@ end
 $$;
 
 -- A user who meets the policy now, as by a confirmation, gets the row that he lacks and is served as in a sign-up, and so is one who
--- waits still.
+-- waits still. Who met it when his row was made in this same transaction was served then: a sign-up that is confirmed at once rings once.
 create or replace function wallet_sync.on_user_change() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
 declare
+  has_row boolean := false;
+  has_address boolean;
+  is_new boolean;
   provision text;
   gives boolean := false;
   low_water integer;
   is_met boolean := false;
 begin
   begin
+    select w.flow_address is not null, w.created_at = now() into has_address, is_new from public.wallet w where w.auth_id = new.id;
+    has_row := found;
+    if has_address then
+      return new;
+    end if;
+  exception when others then
+    return new; -- The next sweep finds users without a row, and the backlog poll who waits.
+  end;
+  begin
     select p.* into provision, gives, low_water from wallet_sync.read_policy() p;
     is_met := wallet_sync.meets_policy(provision, new.email_confirmed_at, new.phone_confirmed_at, new.is_anonymous, new.deleted_at);
-    if not is_met then
+    if not is_met or (is_new and wallet_sync.meets_policy(provision, old.email_confirmed_at, old.phone_confirmed_at, old.is_anonymous, old.deleted_at)) then
       return new;
     end if;
   exception when others then
     null; -- Nobody gets a row on a guess; who has one and waits rings.
   end;
   begin
-    if exists (select from public.wallet w where w.auth_id = new.id and w.flow_address is not null) then
-      return new;
-    end if;
-    if not exists (select from public.wallet w where w.auth_id = new.id) then
+    if not has_row then
       if not is_met then
         return new;
       end if;
       insert into public.wallet (auth_id) values (new.id);
     end if;
-  exception when others then
-    return new; -- The next sweep finds users without a row.
-  end;
-  begin
     perform wallet_sync.greet(new.id, gives, low_water);
   exception when others then
-    null;
+    null; -- The next sweep finds users without a row.
   end;
   return new;
 end
@@ -170,7 +235,7 @@ begin
 end
 $$;
 
-revoke all on function wallet_sync.ring(uuid), wallet_sync.greet(uuid, boolean, integer), wallet_sync.read_policy(),
+revoke all on function wallet_sync.ring(uuid), wallet_sync.greet(uuid, boolean, integer), wallet_sync.read_policy(), wallet_sync.make_row(uuid),
   wallet_sync.meets_policy(text, timestamptz, timestamptz, boolean, timestamptz), wallet_sync.on_sign_up(), wallet_sync.on_user_change(),
   wallet_sync.bell_lock() from public;
 grant execute on function wallet_sync.bell_lock(), wallet_sync.meets_policy(text, timestamptz, timestamptz, boolean, timestamptz) to wallet_sync_service;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { signUp, signUpMany, type SignUpOptions } from '../../../dev/signUp.js';
 import { assignAccounts, waitingUsers } from '../../../src/journal/assignments.js';
 import { askControl } from '../../../src/journal/control.js';
@@ -168,6 +168,53 @@ test('an account whose address public.wallet has already is left to the daemon: 
   }
 });
 
+describe('where the application has triggers of its own,', () => {
+  const APPLICATION = 'create or replace function public.application() returns trigger language plpgsql security definer set search_path = \'\' as';
+  const onUsers = (body: string) => database.postgres.query('supabase_admin', `${APPLICATION} $$ begin ${body} return new; end $$; create trigger application after insert on auth.users for each row execute function public.application()`);
+  const onWallet = (body: string) => database.asOwner(`${APPLICATION} $$ begin ${body} end $$; create trigger application before insert on public.wallet for each row execute function public.application()`);
+  afterEach(() => database.postgres.query('supabase_admin', 'drop function if exists public.application() cascade; drop sequence if exists public.tries'));
+
+  test.each((['daemon', 'trigger'] as const).flatMap((by) => (['all', 'confirmed'] as const).map((provision) => ({ by, provision }))))('a user whose row it has made is served in his sign-up: ASSIGN=$by, PROVISION=$provision', async ({ by, provision }) => {
+    await fillPool(database.journal, 2);
+    await setPolicy(by, 1, provision);
+    await onUsers('insert into public.wallet (auth_id) values (new.id);');
+    const { authId } = await signUp(database.auth);
+    expect((await addressOf(authId)) === null).toBe(by === 'daemon');
+    expect(await bell.heard()).toEqual(by === 'daemon' ? [authId] : []);
+  });
+
+  test.each([
+    { what: 'drops the row', body: 'return null;' },
+    { what: 'takes the address away', body: 'new.flow_address := null; return new;' },
+    { what: 'writes another address', body: "new.flow_address := '0x0000000000000001'; return new;" },
+  ])('no account is given without its row: a trigger that $what', async ({ body }) => {
+    await fillPool(database.journal, 2);
+    await setPolicy('trigger');
+    await onWallet(body);
+    await signUp(database.auth);
+    const [{ differing = 0 } = {}] = await database.asOwner<{ differing: number }>(
+      "select count(*)::int as differing from wallet_sync.account a where a.state = 'assigned' and not exists (select from public.wallet w where w.auth_id = a.auth_id and w.flow_address = a.address and w.flow_private_key = a.private_key)",
+    );
+    expect(differing).toBe(0);
+  });
+
+  test('a user whom it deletes softly in the same statement is given nothing', async () => {
+    await fillPool(database.journal, 2);
+    await setPolicy('trigger');
+    await onUsers('update auth.users set deleted_at = now() where id = new.id;');
+    await signUp(database.auth);
+    expect(await database.asOwner("select from wallet_sync.account where state = 'assigned'")).toEqual([]);
+  });
+
+  test('what it does at a row that it refuses is done once for each look at the user', async () => {
+    await setPolicy('daemon');
+    await database.asOwner('create sequence public.tries');
+    await onWallet("perform nextval('public.tries'); raise exception 'no';");
+    await signUp(database.auth, { confirmed: false });
+    expect(await database.asOwner('select last_value::int as tries from public.tries')).toEqual([{ tries: 1 }]);
+  });
+});
+
 test('sign-ups and instances that give at the same time never give one account twice, nor one user two', async () => {
   const [USERS, ACCOUNTS] = [160, 120];
   const addresses = await fillPool(database.journal, ACCOUNTS);
@@ -219,6 +266,8 @@ test('the Auth server\'s role, in whose transaction all this runs, may itself ne
     "select * from wallet_sync.assign(1, 'trigger', '{}', gen_random_uuid())",
     'select wallet_sync.greet(gen_random_uuid(), true, 1)',
     'select wallet_sync.ring(gen_random_uuid())',
+    'select wallet_sync.make_row(gen_random_uuid())',
+    "select wallet_sync.take_account(gen_random_uuid(), 'trigger', now())",
     'select * from wallet_sync.read_policy()',
     'select * from wallet_sync.provisioned_user',
     'select private_key from wallet_sync.account',

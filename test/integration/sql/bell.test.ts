@@ -93,6 +93,35 @@ test('a sign-up does not wait for an instance that is going to sleep, and rings'
   expect(await bell.heard()).toEqual([authId]);
 });
 
+test('where the look at who is awake fails, the row is made all the same', async () => {
+  const holder = await database.connect('postgres');
+  await holder.query('begin');
+  await holder.query('lock table wallet_sync.instance in access exclusive mode');
+  // Without a confirmation, which would make the row by its own look.
+  const { authId } = await signUp(database.auth, { confirmed: false });
+  const rows = await database.asOwner('select from public.wallet where auth_id = $1', [authId]);
+  await holder.end();
+  expect(rows.length).toBe(1);
+});
+
+test('a sign-up that is confirmed at once is served once; a confirmation later on looks again', async () => {
+  const calls = async (): Promise<number> => {
+    await signingUp.query('select pg_stat_force_next_flush()');
+    return Number((await signingUp.query<{ calls: string }>("select coalesce(sum(pg_stat_get_function_calls(oid)), 0) as calls from pg_proc where pronamespace = 'wallet_sync'::regnamespace and proname = 'ring'")).rows[0]?.calls);
+  };
+  await database.postgres.query('supabase_admin', 'alter role supabase_auth_admin set track_functions = \'all\'');
+  signingUp = await database.connect('supabase_auth_admin');
+  const [at, id] = [await calls(), randomUUID()];
+  await signingUp.query('begin');
+  await signingUp.query(INSERT_USER, [id]);
+  await signingUp.query('update auth.users set email_confirmed_at = clock_timestamp() where id = $1', [id]);
+  await signingUp.query('commit');
+  expect((await calls()) - at).toBe(1);
+  await signingUp.query('update auth.users set banned_until = clock_timestamp() where id = $1', [id]);
+  expect((await calls()) - at).toBe(2);
+  await database.postgres.query('supabase_admin', 'alter role supabase_auth_admin reset track_functions');
+});
+
 test('a sign-up that is rolled back rings nobody', async () => {
   await signingUp.query('begin');
   await signingUp.query(INSERT_USER, [randomUUID()]);

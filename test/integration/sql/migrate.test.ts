@@ -51,12 +51,18 @@ test('applied again, migrate waits for no sign-up and no reader of public.wallet
   await reader.query('select count(*) from public.wallet');
   await fillPool(database.journal, 1);
   await database.asOwner("update wallet_sync.control set assign = 'trigger'");
+  // As an older deployment has it.
+  await database.asOwner("alter table wallet_sync.account drop constraint public_key_is_hex, add constraint account_public_key_check check (public_key ~ '^[0-9a-f]{128}$')");
   await signingUp.query('begin');
   await signingUp.query(INSERT_USER, [randomUUID()]);
   await signingUp.query("update auth.users set role = 'authenticated', email_confirmed_at = clock_timestamp()");
   // Waiting for either would end in a lock timeout.
   expect(await database.migrate()).toEqual([]);
   await Promise.all([reader.end(), signingUp.end()]);
+  const checks = () => database.asOwner("select conname from pg_constraint where conrelid = 'wallet_sync.account'::regclass and conname in ('account_public_key_check', 'public_key_is_hex')");
+  expect(await checks()).toEqual([{ conname: 'account_public_key_check' }]);
+  await database.migrate();
+  expect(await checks()).toEqual([{ conname: 'public_key_is_hex' }]);
 });
 
 test('a trigger, a policy or row security that somebody switched off by hand comes back', async () => {
