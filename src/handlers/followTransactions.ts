@@ -7,8 +7,12 @@ import { priorityOf, SWEEP_PRIORITY } from './priority.js';
 import { retryDelayMs } from './retryPolicy.js';
 import type { Settlers } from './settler.js';
 
-/** Pause between looks at the sealed height while something is unsealed. A fifth of a second is lost at most. */
-const POLL_MS = 200;
+/** Pause between looks at the sealed height while something is unsealed: so much is lost at most, of the 0.8 s that a block takes. */
+const POLL_MS = 150;
+/** A look that failed is tried again after this. */
+const AGAIN_MS = 200;
+/** Blocks whose heights are kept: those of the last minute, about. */
+const BLOCKS_KEPT = 60;
 /** Broadcasts and result reads under way at once, and as many again of a sweep's transactions: those wait longer for the rate, and take no place of others. */
 const CONCURRENCY = 8;
 /** A transaction without any sign of life is broadcast again after this, then after twice as long, up to the cap. */
@@ -38,13 +42,19 @@ interface Followed {
   broadcasts: number;
   failures: number;
   busy: boolean;
+  /** The sealed height at which its result was last asked for. */
+  lookedAtHeight: number;
+  /** Where that failed: when to ask again. Infinity where it did not. */
+  againAt: number;
+  /** Finalized or executed, when last looked at: it is not broadcast again. */
+  isAlive: boolean;
 }
 
 export interface FollowerOptions {
   readonly maySend: () => boolean;
   /** Called after each end was recorded. */
   readonly onSettled: () => void;
-  /** Pause between looks while something is unsealed, in milliseconds. Default 200; null: only {@link TransactionFollower.poll} looks. */
+  /** Pause between looks while something is unsealed, in milliseconds. Default 150; null: only {@link TransactionFollower.poll} looks. */
   readonly everyMs?: number | null;
 }
 
@@ -61,14 +71,16 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
   const sweepLimit = pLimit(CONCURRENCY);
   const referenceMaxAgeMs = Math.min(REFERENCE_MAX_AGE_MS, (instance.settings.TRANSACTION_EXPIRY * 1_000) / 60);
   let latest: { block: Block; readAt: number } | null = null;
+  /** The heights of blocks that were the latest one, by id: a result mostly lies in one of them. */
+  const heights = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
-  /** The sealed height at which results were last asked for. */
-  let lookedAtHeight = -1;
   let polling = false;
   let stopped = false;
 
   const readLatest = async (): Promise<Block> => {
     const block = await node.latestSealedBlock();
+    heights.set(block.id, block.height);
+    for (const oldest of heights.keys()) if (heights.size > BLOCKS_KEPT) heights.delete(oldest);
     // A lower height than before comes from a node that lags; but one absurd answer must not stand for ever.
     if (latest === null || block.height >= latest.block.height || now() - latest.readAt >= REFERENCE_MAX_AGE_MS) latest = { block, readAt: now() };
     return block;
@@ -92,23 +104,24 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
 
   const lookAt = async (entry: Followed, sealedHeight: number): Promise<void> => {
     const { transaction } = entry;
+    entry.lookedAtHeight = sealedHeight;
     const result = await node.result(transaction.id);
     const settler = settlers[transaction.kind];
     if (result.status === 'sealed') {
       await faultPoints.at('sealed');
       // The block's own height, from its id: the sealed height was read before the result and can lie below it.
       if (result.blockId === null) throw new AppError('network', 'a sealed result names no block', { where: 'access node' });
-      const height = await node.heightOf(result.blockId);
+      const height = heights.get(result.blockId) ?? (await node.heightOf(result.blockId));
       await finish(entry, () => (result.failed === null ? settler.sealed(transaction, result.events, height) : settler.failed(transaction, result.failed, result.events, height)));
       return;
     }
     await faultPoints.at('before seal');
-    const isAlive = result.status === 'finalized' || result.status === 'executed';
-    if (!isAlive && sealedHeight > transaction.referenceHeight + transaction.expiryBlocks + GIVE_UP_MARGIN) {
+    entry.isAlive = result.status === 'finalized' || result.status === 'executed';
+    if (!entry.isAlive && sealedHeight > transaction.referenceHeight + transaction.expiryBlocks + GIVE_UP_MARGIN) {
       await finish(entry, () => settler.giveUp(transaction));
       return;
     }
-    if (!isAlive && now() >= entry.nextBroadcastAt) await broadcast(entry);
+    if (!entry.isAlive && now() >= entry.nextBroadcastAt) await broadcast(entry);
   };
 
   /** Ends following once the end is recorded; an end that can't be told yet (false) is looked at again. */
@@ -128,28 +141,30 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     try {
       await (priorityOf(entry.transaction.kind) === SWEEP_PRIORITY ? sweepLimit : limit)(work);
       entry.failures = 0;
+      entry.againAt = Infinity;
     } catch (thrown) {
       entry.failures += 1;
+      entry.againAt = now() + AGAIN_MS;
       const error = toAppError(thrown);
-      // Each poll tries again; the log tells the first failure and then every 50th (10 s).
+      // Tried again and again; the log tells the first failure and then every 50th (10 s).
       if (entry.failures % 50 === 1) log.warn({ txId: entry.transaction.id, kind: error.kind, reason: error.message }, 'transaction not settled yet');
     } finally {
       entry.busy = false;
     }
   };
 
-  const poll = async (): Promise<void> => {
-    if (polling || stopped || followed.size === 0) return;
+  /** Begins to look at whatever may have changed, and resolves with those looks once the height is read: the next poll waits for none of them. */
+  const begin = async (): Promise<readonly Promise<void>[]> => {
+    if (polling || stopped || followed.size === 0) return [];
     polling = true;
     try {
       const { height } = await readLatest();
-      const hasMoved = height !== lookedAtHeight;
-      lookedAtHeight = height;
-      if (hasMoved) await Promise.all([...followed.values()].map((entry) => guard(entry, () => lookAt(entry, height))));
-      else await Promise.all([...followed.values()].filter((entry) => entry.failures > 0 || now() >= entry.nextBroadcastAt).map((entry) => guard(entry, () => lookAt(entry, height))));
+      const isDue = (entry: Followed): boolean => height !== entry.lookedAtHeight || now() >= entry.againAt || (!entry.isAlive && options.maySend() && now() >= entry.nextBroadcastAt);
+      return [...followed.values()].filter(isDue).map((entry) => guard(entry, () => lookAt(entry, height)));
     } catch (thrown) {
       const error = toAppError(thrown);
       log.debug({ kind: error.kind, reason: error.message }, 'sealed height not read');
+      return [];
     } finally {
       polling = false;
       schedule();
@@ -159,7 +174,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
   const schedule = (): void => {
     if (stopped || followed.size === 0 || everyMs === null) return;
     clearTimeout(timer);
-    timer = setTimeout(() => void poll(), everyMs);
+    timer = setTimeout(() => void begin(), everyMs);
   };
 
   return {
@@ -170,7 +185,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
         if (transaction.slot.epoch > known.transaction.slot.epoch) known.transaction = transaction;
         return;
       }
-      const entry: Followed = { transaction, nextBroadcastAt: 0, broadcasts: 0, failures: 0, busy: false };
+      const entry: Followed = { transaction, nextBroadcastAt: 0, broadcasts: 0, failures: 0, busy: false, lookedAtHeight: -1, againAt: Infinity, isAlive: false };
       followed.set(transaction.id, entry);
       void guard(entry, () => broadcast(entry));
       schedule();
@@ -182,7 +197,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
       return (latest as { block: Block }).block;
     },
     unsettled: () => [...followed.keys()],
-    poll,
+    poll: async () => void (await Promise.all(await begin())),
     stop() {
       stopped = true;
       clearTimeout(timer);

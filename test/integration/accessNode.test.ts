@@ -80,6 +80,8 @@ describe('a transaction', () => {
     const transaction = await buildCreateAccounts({ network: chain.network, cadence: chain.cadence, slot, signer: chain.funder.signer, reference: await chain.reference(), publicKeys: [pair.publicKey], fundingAmount: 10_000_000n });
     await Promise.all([broadcast(chain.accessNode, transaction), broadcast(chain.accessNode, transaction)]);
     const { events } = await sendAndSeal(chain.accessNode, transaction);
+    // Of some 25 for an account, those that are read.
+    expect(new Set(events.map((event) => event.type.split('.').slice(-2).join('.')))).toEqual(new Set(['flow.AccountKeyAdded', 'FlowToken.TokensWithdrawn', 'FlowToken.TokensDeposited', 'FlowFees.FeesDeducted']));
     await broadcast(chain.accessNode, transaction);
     const block = await chain.accessNode.latestSealedBlock();
     const seen = await chain.accessNode.eventsInRange('flow.AccountKeyAdded', Math.max(0, block.height - 200), block.height);
