@@ -18,7 +18,8 @@ const PARTS: readonly (readonly [part: string, files: RegExp])[] = [
   ['rows and records', /\/src\/(journal|users)\/|node_modules\/(pg|pg-[a-z]+|postgres-[a-z]+)\//],
   ['judging and mending', /\/src\/handlers\//],
 ];
-const OWN: Readonly<Record<string, string>> = { '(garbage collector)': 'collecting garbage', '(program)': 'the runtime', '(idle)': 'idle' };
+/** A map: a function named toString is none of them. */
+const OWN: ReadonlyMap<string, string> = new Map([['(garbage collector)', 'collecting garbage'], ['(program)', 'the runtime'], ['(idle)', 'idle']]);
 const REST = 'the runtime';
 
 /** Seconds of processor time by part; what waits is left out. */
@@ -30,7 +31,7 @@ export function cpuByPart(profile: CpuProfile): Map<string, number> {
     const known = partOf.get(id);
     if (known !== undefined) return known;
     const frame = nodes.get(id)?.callFrame;
-    const own = frame === undefined ? undefined : (OWN[frame.functionName] ?? PARTS.find(([, files]) => files.test(frame.url))?.[0]);
+    const own = frame === undefined ? undefined : (OWN.get(frame.functionName) ?? PARTS.find(([, files]) => files.test(frame.url))?.[0]);
     const parent = parents.get(id);
     const found = own ?? (parent === undefined ? REST : find(parent));
     partOf.set(id, found);
@@ -39,7 +40,7 @@ export function cpuByPart(profile: CpuProfile): Map<string, number> {
   const seconds = new Map<string, number>();
   for (const [i, id] of profile.samples.entries()) {
     const part = find(id);
-    if (part !== OWN['(idle)']) seconds.set(part, (seconds.get(part) ?? 0) + (profile.timeDeltas[i] ?? 0) / 1e6);
+    if (part !== OWN.get('(idle)')) seconds.set(part, (seconds.get(part) ?? 0) + (profile.timeDeltas[i] ?? 0) / 1e6);
   }
   return new Map([...seconds].sort(([, a], [, b]) => b - a));
 }
