@@ -1,7 +1,7 @@
 import { signUpMany } from '../../dev/signUp.js';
 import { runBaseline } from '../contenders/baseline.js';
 import { shown, type Benchmark } from '../frame/benchmark.js';
-import { openContenderNode } from '../frame/directNode.js';
+import { openContender } from '../frame/contender.js';
 import { openWorld } from '../frame/world.js';
 
 const USERS = 100;
@@ -29,8 +29,9 @@ export const cost: Benchmark = {
     await daemon.stop();
     const [fees, effort, members] = [Number(rows[0]?.fees), Number(rows[0]?.effort), Number(rows[0]?.members)];
     context.say('baseline');
-    const { node, network } = await openContenderNode(context, world.stack);
-    const base = await runBaseline({ node, network, users: baselineUsers, folder: world.stack.folder, workers: 3 });
+    const contender = await openContender(context, world.stack);
+    const toServe = await signUpMany(world.stack.authPool, baselineUsers);
+    const base = await runBaseline({ ...contender, users: toServe.map((signUp) => signUp.authId), folder: world.stack.folder, workers: 3 });
     const baseFees = Number(base.fees) / baselineUsers;
     return {
       figures: [

@@ -7,7 +7,7 @@ import { loadCadence } from '../../src/flow/cadence.js';
 import { buildCreateAccounts } from '../../src/flow/createAccounts.js';
 import { generateKeyPair } from '../../src/flow/keys.js';
 import { promised, shown, type Benchmark } from '../frame/benchmark.js';
-import { openContenderNode } from '../frame/directNode.js';
+import { openContender } from '../frame/contender.js';
 import { alternate } from '../frame/rounds.js';
 import { quantileOf } from '../frame/stats.js';
 import { openWorld } from '../frame/world.js';
@@ -27,7 +27,7 @@ export const latencyOnDemand: Benchmark = {
     const rounds = context.isQuick ? 1 : ROUNDS;
     const perRound = context.isQuick ? 3 : PER_ROUND;
     const world = await openWorld(context, { blockTimeMs: 1_000 });
-    const { node, network } = await openContenderNode(context, world.stack);
+    const { node, network } = await openContender(context, world.stack);
     // The last funder is the bare transaction's own: no two meet on a sequence number.
     const bare = network.funders.at(-1);
     const others = network.funders.slice(0, -1).map((funder) => funder.name);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -14,12 +13,14 @@ import type { FclArg } from '../../src/flow/fcl.js';
 import { generateKeyPair } from '../../src/flow/keys.js';
 import type { Network } from '../../src/flow/network.js';
 import { createSigner } from '../../src/flow/sign.js';
+import { listAllUsers } from './listAllUsers.js';
 
 export interface BaselineOptions {
   readonly node: AccessNode;
   readonly network: Network;
-  /** Users to serve. */
-  readonly users: number;
+  readonly supabase: { readonly url: string; readonly serviceRoleKey: string };
+  /** The users without a wallet: all others that are listed are passed over. */
+  readonly users: readonly string[];
   /** Its configuration is written below it. */
   readonly folder: string;
   /** 1, or 3 as its configuration says. */
@@ -131,7 +132,9 @@ export async function runBaseline(options: BaselineOptions): Promise<BaselineRun
 
   const began = performance.now();
   const limit = pLimit(options.workers);
-  const users = Array.from({ length: options.users }, () => randomUUID());
+  const waiting = new Set(options.users);
+  const users = (await listAllUsers(options.supabase)).filter((authId) => waiting.has(authId));
+  if (users.length !== waiting.size) throw new Error(`${users.length} of ${waiting.size} users were listed`);
   await Promise.all(users.map((authId) => limit(serve, authId, began)));
   return { readyMs, ...totals };
 }

@@ -64,7 +64,11 @@ export async function openWorld(context: BenchContext, options: StackOptions = {
     },
     ready(signUps, withinMs) {
       const ids = signUps.map((signUp) => signUp.authId);
-      return until(async () => (await count('select count(*) from public.wallet where auth_id = any($1) and flow_address is not null', [ids])) === ids.length, withinMs, `${ids.length} users ready`);
+      // The first question is answered by an index that is empty then: looking for thousands of ids 20 times a second would take a tenth of a core.
+      const isReady = async (): Promise<boolean> =>
+        (await count('select count(*) from (select from public.wallet where flow_address is null and flow_private_key is null and flow_public_key is null and auth_id is not null limit 1) waiting')) === 0 &&
+        (await count('select count(*) from public.wallet where auth_id = any($1) and flow_address is not null', [ids])) === ids.length;
+      return until(isReady, withinMs, `${ids.length} users ready`);
     },
     poolHolds: (accounts) => until(async () => (await count("select count(*) from wallet_sync.account where state = 'free'")) >= accounts, 120_000, `a pool of ${accounts}`),
     async verify(strangers = 0) {
