@@ -67,20 +67,6 @@ create table if not exists wallet_sync.account (
   constraint assigned_has_place check ((state = 'assigned') = (assignment is not null)),
   constraint address_only_from_chain check ((state in ('free', 'assigned', 'set_aside')) = (address is not null))
 );
--- The older form of it says the same, so this can wait for a migration at a quiet time; sign-ups that give accounts wait for none.
-do $$
-begin
-  if exists (select from pg_constraint where conrelid = 'wallet_sync.account'::regclass and conname = 'account_public_key_check') then
-    perform set_config('lock_timeout', '50ms', true);
-    alter table wallet_sync.account drop constraint account_public_key_check,
-      add constraint public_key_is_hex check (length(public_key) = 128 and public_key !~ '[^0-9a-f]') not valid;
-    perform set_config('lock_timeout', '5s', true);
-  end if;
-exception when lock_not_available then
-  raise notice 'wallet_sync.account is in use: its check of public keys stays the slower one until the next migration';
-end
-$$;
-
 -- Sign-ups may write to this table and its history: what is there already is not made again, which would wait for those under way.
 do $$
 begin
@@ -299,5 +285,20 @@ grant select, update on wallet_sync.sweeper to wallet_sync_service;
 grant delete on wallet_sync.instance, wallet_sync.user_state to wallet_sync_service;
 grant select on wallet_sync.account_history to wallet_sync_service;
 grant usage on sequence wallet_sync.assignment to wallet_sync_service;
+
+-- The older form of the account's check says the same, so this can wait for a migration at a quiet time; sign-ups that give accounts wait for
+-- none. Last: its lock is held to the end.
+do $$
+begin
+  if exists (select from pg_constraint where conrelid = 'wallet_sync.account'::regclass and conname = 'account_public_key_check') then
+    perform set_config('lock_timeout', '50ms', true);
+    alter table wallet_sync.account drop constraint account_public_key_check,
+      add constraint public_key_is_hex check (length(public_key) = 128 and public_key !~ '[^0-9a-f]') not valid;
+    perform set_config('lock_timeout', '5s', true);
+  end if;
+exception when lock_not_available then
+  raise warning 'wallet_sync.account is in use: its check of public keys stays the slower one until the next migration';
+end
+$$;
 
 insert into wallet_sync.migration (name) values ('003_journal.sql') on conflict do nothing;

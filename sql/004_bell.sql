@@ -82,7 +82,7 @@ end
 $$;
 
 -- A subtransaction costs more than what is done in it, so all is tried in one, and where that fails, step by step: what can be done is
--- done. A row that refuses itself is not tried again: an application's trigger on it may be slow, or do what is not undone.
+-- done. A row that refuses itself with no account in it is not tried again: an application's trigger may be slow, or do what is not undone.
 -- The first attempt ends with the first lock that is not granted within 5 ms; then the steps wait at most 5 ms (policy), 35 (row),
 -- 10 (account) and 10 (bell), and on_user_change 10, 5, 10 and 10. A sign-up that is confirmed at once calls both: 100 ms together.
 -- Here stands once more, so that no call is needed, what read_policy, ring and greet do: a change of them is one here.
@@ -114,9 +114,7 @@ begin
       returning (w.auth_id, w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (new.id, given_address, given_private_key, given_public_key) into is_as_given;
       is_making_row := false;
       if given_address is not null then
-        if is_as_given is not true then
-          raise exception 'the row is not as it was written'; -- An account is given with its row, or not at all.
-        end if;
+        perform wallet_sync.require_as_given(is_as_given);
         if low_water < 1 or exists (select from wallet_sync.account a where a.state = 'free' offset low_water - 1) then
           return new;
         end if;
@@ -195,16 +193,23 @@ begin
   exception when others then
     null; -- Nobody gets a row on a guess; who has one and waits rings.
   end;
-  begin
-    if not has_row then
-      if not is_met then
-        return new;
-      end if;
-      insert into public.wallet (auth_id) values (new.id);
+  if not has_row then
+    if not is_met then
+      return new;
     end if;
+    begin
+      insert into public.wallet (auth_id) values (new.id);
+    exception
+      when unique_violation then
+        null; -- Made by somebody else since.
+      when others then
+        return new; -- The next sweep finds users without a row.
+    end;
+  end if;
+  begin
     perform wallet_sync.greet(new.id, gives, low_water);
   exception when others then
-    null; -- The next sweep finds users without a row.
+    null;
   end;
   return new;
 end

@@ -30,6 +30,17 @@ begin
 end
 $$;
 
+-- An account is given with its row, or not at all: raises where an application's trigger has changed what was written, or dropped it.
+create or replace function wallet_sync.require_as_given(is_as_given boolean) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  if is_as_given is not true then
+    raise exception 'a trigger of public.wallet has changed the row of an account that was given';
+  end if;
+  return true;
+end
+$$;
+
 -- Takes the first free account for one user, who has asked since then. Nulls where none is free. The caller fills the user's row in the same transaction.
 create or replace function wallet_sync.take_account(user_id uuid, via text, since timestamptz, out id bigint, out address text, out private_key text, out public_key text)
 language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
@@ -57,6 +68,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqsc
 declare
   wallet record;
   free record;
+  is_as_given boolean;
   passed_over text[] := array(select o.prefix from wallet_sync.passed_over o);
 begin
   if only_user is not null then
@@ -75,7 +87,9 @@ begin
     end if;
     update public.wallet w
     set flow_address = free.address, flow_private_key = free.private_key, flow_public_key = free.public_key
-    where w.id = wallet.id;
+    where w.id = wallet.id
+    returning (w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (free.address, free.private_key, free.public_key) into is_as_given;
+    perform wallet_sync.require_as_given(is_as_given);
     return query select only_user, free.address, free.id;
     return;
   end if;
@@ -106,9 +120,10 @@ begin
     update public.wallet w
     set flow_address = p.address, flow_private_key = p.private_key, flow_public_key = p.public_key
     from pair p where w.id = p.wallet_id
-    returning w.id
+    returning w.id, (w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (p.address, p.private_key, p.public_key) as is_as_given
   )
-  select p.auth_id, p.address, p.id from pair p join given g on g.id = p.id;
+  select p.auth_id, p.address, p.id from pair p join given g on g.id = p.id left join filled f on f.id = p.wallet_id
+  where wallet_sync.require_as_given(f.is_as_given);
 end
 $$;
 
@@ -175,6 +190,7 @@ $$;
 -- counted corrupted with the reason, and left alone. True where it was filled.
 create or replace function wallet_sync.restore_wallet(user_id uuid) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
+#variable_conflict use_variable
 begin
   -- What is copied is the key as it stands: a rotation under way must not change it in between.
   perform from wallet_sync.account a where a.auth_id = user_id for share;
@@ -217,10 +233,10 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
   select wallet_sync.restore_wallet(user_id);
 $$;
 
-revoke all on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.take_account(uuid, text, timestamptz), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
+revoke all on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.take_account(uuid, text, timestamptz), wallet_sync.require_as_given(boolean), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
   wallet_sync.users_page(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
   wallet_sync.look_again(uuid) from public;
-grant execute on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.take_account(uuid, text, timestamptz), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
+grant execute on function wallet_sync.is_provisioned(uuid), wallet_sync.assign(integer, text, jsonb, uuid), wallet_sync.take_account(uuid, text, timestamptz), wallet_sync.require_as_given(boolean), wallet_sync.being_made(interval), wallet_sync.demand(integer, interval),
   wallet_sync.users_page(uuid, integer), wallet_sync.restore_wallet(uuid), wallet_sync.restore_wallets(),
   wallet_sync.look_again(uuid) to wallet_sync_service;
 revoke all on wallet_sync.waiting, wallet_sync.provisioned_user, wallet_sync.passed_over from public, anon, authenticated;

@@ -31,6 +31,8 @@ export interface MigrateOptions {
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({ ...toDatabaseConnection(options.connectionString), application_name: 'wallet-sync migrate', connectionTimeoutMillis: 10_000 });
   client.on('error', (error) => options.log.warn({ reason: error.message }, 'migration connection lost'));
+  // Notices tell of what is there already, and are left out.
+  client.on('notice', ({ severity, message, hint }) => void (severity === 'WARNING' && options.log.warn({ reason: message, mend: hint }, 'migration warned')));
   await client.connect().catch((error: unknown) => Promise.reject(named(toJournalError(error), options.setting)));
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);

@@ -171,7 +171,7 @@ test('an account whose address public.wallet has already is left to the daemon: 
 describe('where the application has triggers of its own,', () => {
   const APPLICATION = 'create or replace function public.application() returns trigger language plpgsql security definer set search_path = \'\' as';
   const onUsers = (body: string) => database.postgres.query('supabase_admin', `${APPLICATION} $$ begin ${body} return new; end $$; create trigger application after insert on auth.users for each row execute function public.application()`);
-  const onWallet = (body: string) => database.asOwner(`${APPLICATION} $$ begin ${body} end $$; create trigger application before insert on public.wallet for each row execute function public.application()`);
+  const onWallet = (body: string) => database.asOwner(`${APPLICATION} $$ begin ${body} end $$; create trigger application before insert or update on public.wallet for each row execute function public.application()`);
   afterEach(() => database.postgres.query('supabase_admin', 'drop function if exists public.application() cascade; drop sequence if exists public.tries'));
 
   test.each((['daemon', 'trigger'] as const).flatMap((by) => (['all', 'confirmed'] as const).map((provision) => ({ by, provision }))))('a user whose row it has made is served in his sign-up: ASSIGN=$by, PROVISION=$provision', async ({ by, provision }) => {
@@ -192,6 +192,8 @@ describe('where the application has triggers of its own,', () => {
     await setPolicy('trigger');
     await onWallet(body);
     await signUp(database.auth);
+    // Its row, if there is one, waits for the daemon.
+    await assignAccounts(database.journal, { maxUsers: 10, via: 'poll', heard: {} }).catch((thrown: unknown) => expect(String(thrown)).toMatch(/trigger of public.wallet has changed the row/));
     const [{ differing = 0 } = {}] = await database.asOwner<{ differing: number }>(
       "select count(*)::int as differing from wallet_sync.account a where a.state = 'assigned' and not exists (select from public.wallet w where w.auth_id = a.auth_id and w.flow_address = a.address and w.flow_private_key = a.private_key)",
     );
@@ -267,6 +269,7 @@ test('the Auth server\'s role, in whose transaction all this runs, may itself ne
     'select wallet_sync.greet(gen_random_uuid(), true, 1)',
     'select wallet_sync.ring(gen_random_uuid())',
     'select wallet_sync.make_row(gen_random_uuid())',
+    'select wallet_sync.require_as_given(true)',
     "select wallet_sync.take_account(gen_random_uuid(), 'trigger', now())",
     'select * from wallet_sync.read_policy()',
     'select * from wallet_sync.provisioned_user',

@@ -48,3 +48,25 @@ test.each(['a sweep', 'a resync'])('one row that refuses its account is counted 
     await database.asOwner('drop index public.each_once');
   }
 });
+
+test('an emptied row is filled again where the application has columns named as values here are', async () => {
+  await fillPool(database.journal, 1);
+  const user = randomUUID();
+  await database.auth.query(INSERT_USER, [user]);
+  await assignAccounts(database.journal, { maxUsers: 10, via: 'poll', heard: {} });
+  await database.asOwner('update public.wallet set flow_address = null, flow_private_key = null, flow_public_key = null');
+  await database.asOwner('alter table public.wallet add column user_id uuid, add column provision text, add column given_address text');
+  try {
+    await database.journal.query('select wallet_sync.resync($1)', [user]);
+    expect(await takeResyncs(database.journal, ann)).toEqual([user]);
+    expect(await database.asOwner('select from public.wallet where auth_id = $1 and flow_address is not null', [user])).toHaveLength(1);
+    await fillPool(database.journal, 1);
+    await database.asOwner("update wallet_sync.control set assign = 'trigger'");
+    const other = randomUUID();
+    await database.auth.query(INSERT_USER, [other]);
+    expect(await database.asOwner('select from public.wallet where auth_id = $1 and flow_address is not null', [other])).toHaveLength(1);
+  } finally {
+    await database.asOwner("update wallet_sync.control set assign = 'daemon'");
+    await database.asOwner('alter table public.wallet drop column user_id, drop column provision, drop column given_address');
+  }
+});
