@@ -9,8 +9,10 @@ import type { Settlers } from './settler.js';
 
 /** Pause between looks at the sealed height while something is unsealed: so much is lost at most, of the 0.8 s that a block takes. */
 const POLL_MS = 150;
-/** A look that failed is tried again after this. */
+/** A look that failed is tried again after this … */
 const AGAIN_MS = 200;
+/** … and any other one after this, though the height has not moved: nodes behind one name may answer from different heights. */
+const AT_LATEST_MS = 3_000;
 /** Blocks whose heights are kept: those of the last minute, about. */
 const BLOCKS_KEPT = 60;
 /** Broadcasts and result reads under way at once, and as many again of a sweep's transactions: those wait longer for the rate, and take no place of others. */
@@ -44,7 +46,7 @@ interface Followed {
   busy: boolean;
   /** The sealed height at which its result was last asked for. */
   lookedAtHeight: number;
-  /** Where that failed: when to ask again. Infinity where it did not. */
+  /** When to ask again, though the height is the same. */
   againAt: number;
   /** Finalized or executed, when last looked at: it is not broadcast again. */
   isAlive: boolean;
@@ -102,6 +104,12 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     }
   };
 
+  /** Of a block that was the latest one. What lies outside the blocks in which the transaction can be is not believed, and asked for by itself. */
+  const heightKnownOf = (blockId: string, { referenceHeight, expiryBlocks }: LiveTransaction): number | undefined => {
+    const height = heights.get(blockId);
+    return height !== undefined && height > referenceHeight && height <= referenceHeight + expiryBlocks + GIVE_UP_MARGIN ? height : undefined;
+  };
+
   const lookAt = async (entry: Followed, sealedHeight: number): Promise<void> => {
     const { transaction } = entry;
     entry.lookedAtHeight = sealedHeight;
@@ -111,7 +119,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
       await faultPoints.at('sealed');
       // The block's own height, from its id: the sealed height was read before the result and can lie below it.
       if (result.blockId === null) throw new AppError('network', 'a sealed result names no block', { where: 'access node' });
-      const height = heights.get(result.blockId) ?? (await node.heightOf(result.blockId));
+      const height = heightKnownOf(result.blockId, transaction) ?? (await node.heightOf(result.blockId));
       await finish(entry, () => (result.failed === null ? settler.sealed(transaction, result.events, height) : settler.failed(transaction, result.failed, result.events, height)));
       return;
     }
@@ -130,7 +138,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     if (!(await record())) return;
     await faultPoints.at('settled');
     // Taken over again meanwhile: what was recorded carried the older epoch and changed no row.
-    if (entry.transaction !== transaction) return;
+    if (entry.transaction !== transaction) return void (entry.lookedAtHeight = -1);
     followed.delete(transaction.id);
     options.onSettled();
   };
@@ -141,7 +149,7 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
     try {
       await (priorityOf(entry.transaction.kind) === SWEEP_PRIORITY ? sweepLimit : limit)(work);
       entry.failures = 0;
-      entry.againAt = Infinity;
+      entry.againAt = now() + AT_LATEST_MS;
     } catch (thrown) {
       entry.failures += 1;
       entry.againAt = now() + AGAIN_MS;
@@ -182,10 +190,10 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
       const known = followed.get(transaction.id);
       if (known !== undefined) {
         // Our own lease ran out and we took it over again: only the newest epoch can settle it.
-        if (transaction.slot.epoch > known.transaction.slot.epoch) known.transaction = transaction;
+        if (transaction.slot.epoch > known.transaction.slot.epoch) Object.assign(known, { transaction, lookedAtHeight: -1 });
         return;
       }
-      const entry: Followed = { transaction, nextBroadcastAt: 0, broadcasts: 0, failures: 0, busy: false, lookedAtHeight: -1, againAt: Infinity, isAlive: false };
+      const entry: Followed = { transaction, nextBroadcastAt: 0, broadcasts: 0, failures: 0, busy: false, lookedAtHeight: -1, againAt: 0, isAlive: false };
       followed.set(transaction.id, entry);
       void guard(entry, () => broadcast(entry));
       schedule();
