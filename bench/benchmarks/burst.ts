@@ -17,6 +17,8 @@ const BASELINE_USERS = 60;
 const OF_LIMIT = 0.85;
 const TIMES_BASELINE = 50;
 const AMOUNT = parseAmount('0.1');
+/** Of the baseline at SYNC_INTERVAL=300: half of it on average, from a sign-up to the pass that serves it. */
+const POLL_WAIT_S = 150;
 
 /** Users a second of the plain service, with one worker and with three. */
 async function measureBaseline(context: BenchContext, workers: 1 | 3, users: number): Promise<number[]> {
@@ -76,6 +78,7 @@ export const burst: Benchmark = {
         promised('accounts a second, of the limit', ofLimit, '×', `≥ ${OF_LIMIT}`, ofLimit >= OF_LIMIT, 'higher'),
         promised('× the baseline, one worker', timesOne, '×', `≥ ${TIMES_BASELINE} ×`, timesOne >= TIMES_BASELINE, 'higher'),
         promised('× the baseline, three workers', timesThree, '×', `≥ ${TIMES_BASELINE} ×`, timesThree >= TIMES_BASELINE, 'higher'),
+        shown('× the baseline, three workers, its poll’s wait counted', (users / median(three) + POLL_WAIT_S) / (users / median(ours)), '×', 'higher'),
         shown(`${users.toLocaleString('en-US')} users ready, median`, users / median(ours), 's'),
         shown(`the baseline’s time for as many, three workers, extrapolated`, users / median(three), 's'),
       ],
@@ -86,7 +89,7 @@ export const burst: Benchmark = {
         { contender: 'baseline, 1 worker', unit: 'accounts/s', samples: one },
       ],
       remarks: [
-        `The baseline was measured on ${baselineUsers} users without the wait for its poll, which at SYNC_INTERVAL=300 adds 150 s on average; its time for ${users.toLocaleString('en-US')} is extrapolated.`,
+        `The baseline was measured on ${baselineUsers} users without the wait for its poll, but for the figure that says so: at SYNC_INTERVAL=300 it adds 150 s on average. Its time for ${users.toLocaleString('en-US')} is extrapolated.`,
         'REALTIME=off: the stand-in for Realtime would run on the same two cores, and decode and ask for rights once for every sign-up; where Supabase runs it, it is no part of the daemon’s machine.',
         'POOL_SIZE=0: every account is made within the burst. The sign-ups themselves are within the time. Every wallet was verified on chain after each round.',
       ],
