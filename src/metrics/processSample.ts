@@ -19,7 +19,7 @@ export interface ProcessSampler {
 }
 
 const WINDOW_MS = 10_000;
-/** The delay between two ticks is measured; this much of it is meant. Twenty ms woke an idle process 50 times a second, a third of all it did; a stall of 100 is seen as before, a shorter one where a tick fell into it. */
+/** The delay between two ticks is measured; this much of it is meant. Twenty ms woke an idle process 50 times a second, a quarter of all it did; a stall of 100 is seen as before, a shorter one where a tick fell into it. */
 const RESOLUTION_MS = 100;
 const NS_PER_MS = 1e6;
 
