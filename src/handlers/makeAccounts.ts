@@ -24,7 +24,8 @@ const REFUSED_MS = 250;
 export interface Maker {
   /** Starts as many batches as demand and slots allow now. Resolves when they are recorded and handed to the follower. */
   startBatches(): Promise<void>;
-  stop(): void;
+  /** No timer calls it again. Resolves once the batch that is being built, if any, is recorded and followed, or given up. */
+  stop(): Promise<void>;
 }
 
 export interface MakerOptions {
@@ -141,16 +142,26 @@ export function createMaker(instance: Instance, options: MakerOptions): Maker {
       return true;
     } catch (thrown) {
       const error = toAppError(thrown);
+      // No failure of a creation, after which the next one waits: once the schema is back, users wait for it.
+      if (isSchemaMissing(error)) {
+        leftBehind = true;
+        throw error;
+      }
       await giveBack(error).catch(() => undefined);
-      if (isSchemaMissing(error)) throw error;
       return false;
     }
   };
 
+  const startAll = async (): Promise<void> => {
+    while (options.mayWork() && (await startOne()));
+  };
+  let starting: Promise<void> = Promise.resolve();
+
   return {
-    async startBatches() {
-      while (options.mayWork() && (await startOne()));
+    startBatches: () => (starting = startAll()),
+    stop() {
+      clearTimeout(timer);
+      return starting.catch(() => undefined);
     },
-    stop: () => clearTimeout(timer),
   };
 }

@@ -221,10 +221,11 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     async stop() {
       const deadline = Date.now() + STOP_MS;
       stopping.abort();
-      maker.stop();
       running.unsubscribe();
       delayed.clear();
-      await waitUntil(() => follower.unsettled().length === 0, DRAIN_MS);
+      // What is recorded after nothing is followed any more would stay unsent until the next start.
+      await within(CLOSE_MS, maker.stop());
+      await waitUntil(() => follower.unsettled().length === 0, Math.min(DRAIN_MS, deadline - SAVE_MS - Date.now()));
       follower.stop();
       for (const subscription of subscriptions) subscription.unsubscribe();
       const beforeSaving = <T>(work: Promise<T> | undefined): Promise<void> => within(Math.max(0, Math.min(CLOSE_MS, deadline - SAVE_MS - Date.now())), work);

@@ -63,7 +63,7 @@ export async function startInProcess(stack: Stack, options: InProcessOptions = {
     maker,
     setSending: (on) => void (maySend = on),
     async stop() {
-      maker.stop();
+      void maker.stop();
       follower.stop();
       node.close();
       await journal.close();

@@ -162,7 +162,7 @@ export function createProcess(options: ProcessOptions): Process {
     discard() {
       if (isDiscarded) return;
       isDiscarded = true;
-      maker.stop();
+      void maker.stop();
       follower.stop();
       // A client that a halted transaction holds never comes back, so this may never resolve; its socket is closed by the server.
       void connections.close();
