@@ -7,10 +7,12 @@ import type { Stack } from '../../dev/stack.js';
  */
 export async function startAssignLoop(stack: Stack): Promise<{ stop(): Promise<void> }> {
   const listener = new pg.Client({ connectionString: stack.env()['DATABASE_URL'] ?? '' });
-  await listener.connect();
   let isBusy = false;
   let isRung = false;
   let failure: unknown = null;
+  // Without a listener it would end the process where a benchmark is interrupted, before the rest is stopped.
+  listener.on('error', (thrown) => (failure ??= thrown));
+  await listener.connect();
   const assign = async (): Promise<void> => {
     isRung = true;
     if (isBusy) return;
