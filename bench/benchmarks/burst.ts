@@ -80,6 +80,7 @@ export const burst: Benchmark = {
         promised('accounts a second, of the limit', ofLimit, '×', `≥ ${OF_LIMIT}`, ofLimit >= OF_LIMIT, 'higher'),
         promised('× the baseline, one worker', timesOne, '×', `≥ ${TIMES_BASELINE} ×`, timesOne >= TIMES_BASELINE, 'higher'),
         promised('× the baseline, three workers', timesThree, '×', `≥ ${TIMES_BASELINE} ×`, timesThree >= TIMES_BASELINE, 'higher'),
+        shown('the limit itself, × the baseline, three workers', median(limit) / median(three), '×'),
         shown('× the baseline, three workers, its poll’s wait counted', (users / median(three) + POLL_WAIT_S) / (users / median(ours)), '×', 'higher'),
         shown(`${users.toLocaleString('en-US')} users ready, median`, users / median(ours), 's'),
         shown(`the baseline’s time for as many, three workers, extrapolated`, users / median(three), 's'),
