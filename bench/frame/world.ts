@@ -66,7 +66,7 @@ export async function openWorld(context: BenchContext, options: StackOptions = {
       const ids = signUps.map((signUp) => signUp.authId);
       // The first question is answered by an index that is empty then: looking for thousands of ids 20 times a second would take a tenth of a core.
       const isReady = async (): Promise<boolean> =>
-        (await count('select count(*) from (select from public.wallet where flow_address is null and flow_private_key is null and flow_public_key is null and auth_id is not null limit 1) waiting')) === 0 &&
+        (await count('select count(*) from (select from wallet_sync.waiting limit 1) waiting')) === 0 &&
         (await count('select count(*) from public.wallet where auth_id = any($1) and flow_address is not null', [ids])) === ids.length;
       return until(isReady, withinMs, `${ids.length} users ready`);
     },

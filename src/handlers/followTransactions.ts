@@ -82,7 +82,8 @@ export function createFollower(instance: Sender, settlers: Settlers, options: Fo
   const readLatest = async (): Promise<Block> => {
     const block = await node.latestSealedBlock();
     heights.set(block.id, block.height);
-    for (const oldest of heights.keys()) if (heights.size > BLOCKS_KEPT) heights.delete(oldest);
+    const [oldest] = heights.keys();
+    if (heights.size > BLOCKS_KEPT && oldest !== undefined) heights.delete(oldest);
     // A lower height than before comes from a node that lags; but one absurd answer must not stand for ever.
     if (latest === null || block.height >= latest.block.height || now() - latest.readAt >= REFERENCE_MAX_AGE_MS) latest = { block, readAt: now() };
     return block;
