@@ -2,12 +2,13 @@ import { performance } from 'node:perf_hooks';
 import { promised, shown, type Benchmark } from '../frame/benchmark.js';
 import { alternate } from '../frame/rounds.js';
 import { signUpAtOnce } from '../frame/signUpAtOnce.js';
+import { processTicks, TICK_MS } from '../frame/processTime.js';
 import { median } from '../frame/stats.js';
 import { openWorld } from '../frame/world.js';
 
 const USERS = 1_000;
 const ROUNDS = 3;
-/** So that each instance has loaded and compiled what it needs, and each slot was used. */
+/** So many for each instance, so that each has loaded and compiled what it needs, and each slot was used. */
 const WARM_UP = 250;
 /** What rounds of the same contender differ by on shared cores. */
 const NOISE = 0.1;
@@ -20,13 +21,18 @@ export const instances: Benchmark = {
     const users = context.isQuick ? 60 : USERS;
     const rounds = context.isQuick ? 1 : ROUNDS;
     const world = await openWorld(context);
+    /** Processor time of all instances of a round, in seconds. */
+    const worked = new Map<number, number[]>();
     const burstWith = (count: number) => async (): Promise<readonly number[]> => {
       const daemons = await world.daemons(count, { POOL_SIZE: '0', CONFIG_EXPORT: 'off', REALTIME: 'off', RATE_LIMIT_SCOPE: 'shared' });
-      await world.ready(await signUpAtOnce(world.stack, WARM_UP), 60_000);
+      await world.ready(await signUpAtOnce(world.stack, WARM_UP * count), 60_000);
+      const ticks = (): Promise<number> => Promise.all(daemons.map((daemon) => processTicks(daemon.pid))).then((each) => each.reduce((sum, one) => sum + one));
+      const ticksBefore = await ticks();
       const began = performance.now();
       const signUps = await signUpAtOnce(world.stack, users);
       await world.ready(signUps, 600_000);
       const perSecond = (users / (performance.now() - began)) * 1_000;
+      worked.set(count, [...(worked.get(count) ?? []), ((await ticks()) - ticksBefore) * TICK_MS / 1_000]);
       // Throws where anybody has two accounts.
       await world.verify();
       await Promise.all(daemons.map((daemon) => daemon.stop()));
@@ -41,6 +47,7 @@ export const instances: Benchmark = {
         promised('three instances, of one', ratio(three), '×', `≥ ${1 - NOISE}`, ratio(three) >= 1 - NOISE, 'higher'),
         promised('duplicates', 0, 'accounts', '0', true),
         shown(`${users.toLocaleString('en-US')} users, one instance`, users / median(one), 's'),
+        ...[...worked].map(([count, seconds]) => shown(`processor time of ${count === 1 ? 'the one' : `all ${count}`}`, median(seconds), 's')),
       ],
       series: [
         { contender: '1 instance', unit: 'accounts/s', samples: one },

@@ -67,8 +67,17 @@ export async function offerLimits(db: Db, limits: Limits): Promise<void> {
   await db.query(`${WRITE} where set_at is null`, valuesOf(limits));
 }
 
+// No limit: it needs no agreement.
+const COMPARED = COLUMNS.filter(({ name }) => name !== 'accountAmount');
+
 /** Which of them differ. */
-export const differingLimits = (some: Limits, others: Limits) => COLUMNS.filter(({ name }) => name !== 'accountAmount' && some[name] !== others[name]);
+export const differingLimits = (some: Limits, others: Limits) => COMPARED.filter(({ name }) => some[name] !== others[name]);
+
+/** A condition on the row of wallet_sync.spending_limit: that these are registered. Its values are numbered from `from` on. */
+export const sameLimits = (limits: Limits, from: number): { text: string; values: (string | null)[] } => ({
+  text: `set_at is not null and ${COMPARED.map(({ column }, i) => `${column} is not distinct from $${from + i}`).join(' and ')}`,
+  values: COMPARED.map(({ name }) => limits[name]?.toString() ?? null),
+});
 
 /** A limit as its setting has it. */
 export function limitText(limits: Limits, name: keyof Limits): string {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { heartbeat, INSTANCE_LEASE_MS } from './instances.js';
-import { differingLimits, limitText, readLimits, writeLimits, type Limits } from './limits.js';
+import { differingLimits, limitText, readLimits, sameLimits, writeLimits, type Limits } from './limits.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 
 /** What all instances on one database must agree on, because the sign-ups' trigger obeys it too. */
@@ -48,13 +48,12 @@ export async function registerPolicy(journal: Journal, request: PolicyRequest): 
 
 /** Whether the policy is still the one that was registered. It is not after schema wallet_sync was dropped and migrated again. */
 export async function isPolicyKept(db: Db, { provision, assign, limits }: Policy): Promise<boolean> {
-  const set = limits === undefined ? null : await readLimits(db);
-  if (limits !== undefined && (set === null || differingLimits(set, limits).length > 0)) return false;
+  const same = limits === undefined ? { text: 'true', values: [] } : sameLimits(limits, 3);
   const { kept } = await queryOne(
     db,
     z.object({ kept: z.boolean() }),
-    'select exists (select from wallet_sync.control where policy_set_at is not null and provision = $1 and assign = $2) as kept',
-    [provision, assign],
+    `select exists (select from wallet_sync.control, wallet_sync.spending_limit where policy_set_at is not null and provision = $1 and assign = $2 and ${same.text}) as kept`,
+    [provision, assign, ...same.values],
   );
   return kept;
 }

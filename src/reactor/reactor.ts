@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { EMPTY, Subject, auditTime, from, merge, timer, type Observable } from 'rxjs';
+import { EMPTY, Subject, auditTime, filter, from, merge, timer, type Observable } from 'rxjs';
 import { announce } from '../handlers/announce.js';
 import { MADE, createAssigner, type Ring } from '../handlers/assign.js';
 import { createBatchSize } from '../handlers/batchSize.js';
@@ -203,8 +203,8 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', ([signal]) => unlessSchemaMissing(async () => signal && sweeping.run(signal))),
     handle('control', signals.controls$, controlKey, control.obey, { most: CONTROLS_AT_MOST, item: { kind: 'control', command: { name: 'resync' }, senderPid: null, source: 'control' } }),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
-    // Where it fails, the heartbeat says so, and less often.
-    handle('control', timer(CONTROL_MS, CONTROL_MS), () => '', () => unlessSchemaMissing(() => control.read().catch(() => undefined))),
+    // Each fourth time the heartbeat reads it. Where reading fails, the heartbeat says so, and less often.
+    handle('control', timer(CONTROL_MS, CONTROL_MS).pipe(filter((n) => (n + 1) % (HEARTBEAT_MS / CONTROL_MS) !== 0)), () => '', () => unlessSchemaMissing(() => control.read().catch(() => undefined))),
     handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain: () => wake(MADE), topUp: () => make$.next() }) : Promise.resolve())),
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(EXPORT_MS)), () => '', () => configExport?.follow() ?? Promise.resolve()),
     // After the commit, and apart from it: a receiver that is slow, or a queue that is full, delays no wallet.
