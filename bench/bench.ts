@@ -68,6 +68,7 @@ async function main(): Promise<number> {
   for (const benchmark of chosen) {
     const outcome = await runOne(benchmark, options.quick, progress, interrupted);
     const before = kept.get(benchmark.name);
+    if (options.compare && before === undefined) process.stderr.write(`${benchmark.name}: no result is kept to compare with\n`);
     const falls = options.compare && before !== undefined ? findFalls(before, outcome.figures) : [];
     isWell &&= options.compare ? falls.length === 0 : outcome.figures.every((each) => each.met !== false);
     answer[benchmark.name] = { figures: outcome.figures, falls };

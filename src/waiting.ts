@@ -5,11 +5,14 @@ export function createDeferred(): { promise: Promise<void>; resolve: () => void 
   return { promise, resolve };
 }
 
-/** Waits for the work, but at most `limitMs`; what it is still doing then is left to the process's end. */
+/** Waits for the work, but at most `limitMs`; what it is still doing then is left to the process's end. Throws what the work throws meanwhile. */
 export async function within(limitMs: number, work: Promise<unknown> | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, limitMs)))]);
-  clearTimeout(timer);
+  try {
+    await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, limitMs)))]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Waits for a fact, at most `atMostMs`. */

@@ -54,7 +54,7 @@ export const idle: Benchmark = {
       series: [{ contender: 'this', unit: '% of one core', samples: [share * 100] }],
       remarks: [
         `An idle hour, shortened to ${minutes} minutes: SYNC_INTERVAL is longer than that, all else as shipped, heartbeats, canary and polls included.`,
-        'Where it goes, by a profile of 40 s: five to six statements a second (what operators want, twice; a heartbeat of four each 2 s; the backlog poll) through the driver take the most, then collecting garbage, and the ticks by which the event loop’s delay is measured.',
+        'Where it goes, by a profile of 40 s: four to five statements a second (what operators want, twice; a heartbeat of three more each 2 s; the backlog poll) through the driver take the most, then collecting garbage, and the ticks by which the event loop’s delay is measured.',
       ],
     };
   },

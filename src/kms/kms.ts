@@ -62,10 +62,7 @@ export async function openKms(options: KmsOptions): Promise<Kms> {
   /** The deadline holds for the search for credentials too, which the client's own signal does not reach. */
   async function call<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await withDeadline(callMs, new AbortController().signal, (signal) => {
-        const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
-        return Promise.race([send(signal), late]);
-      });
+      return await withDeadline(callMs, new AbortController().signal, send);
     } catch (thrown) {
       throw toKmsError(thrown, where);
     }

@@ -2,6 +2,7 @@ import type { SupabaseClient } from '@supabase/supabase-js';
 import { Observable, defer, from, switchMap } from 'rxjs';
 import { z } from 'zod';
 import { AppError } from '../errors.js';
+import { within } from '../waiting.js';
 
 /** What the source needs of a supabase-js client; its schema types do not matter here. */
 export type RealtimeHost = Pick<SupabaseClient, 'channel' | 'removeChannel' | 'realtime'>;
@@ -67,24 +68,11 @@ export function joinRealtime({ client, joinWithinMs, leaveWithinMs }: JoinOption
 /** Leaves politely, then closes the socket in any case. Never rejects. */
 async function leave(client: RealtimeHost, channel: ReturnType<RealtimeHost['channel']>, withinMs: number): Promise<void> {
   try {
-    await settleWithin(client.removeChannel(channel), withinMs);
+    await within(withinMs, client.removeChannel(channel));
     // removeChannel leaves the channel's timers running when the server did not answer.
     channel.teardown();
-    await settleWithin(client.realtime.disconnect(), withinMs);
+    await within(withinMs, client.realtime.disconnect());
   } catch {
     // A socket that cannot be closed is already gone.
-  }
-}
-
-/** Waits for a promise, but not longer than so many milliseconds. */
-async function settleWithin(promise: Promise<unknown>, withinMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, withinMs);
-  });
-  try {
-    await Promise.race([promise, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -166,13 +166,13 @@ function isJson(text: string): boolean {
   }
 }
 
-/** fetch says "fetch failed" and keeps the reason as its cause. */
 /** Node's code of what ended the connection. */
 function codeOf(thrown: unknown): string | undefined {
   const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
   return (cause as NodeJS.ErrnoException | undefined)?.code;
 }
 
+/** fetch says "fetch failed" and keeps the reason as its cause. */
 function reasonOf(thrown: unknown): string {
   const { cause } = thrown instanceof Error ? thrown : { cause: undefined };
   return toAppError(cause ?? thrown).message || 'the connection failed';

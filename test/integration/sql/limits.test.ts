@@ -6,9 +6,11 @@ import { recordFailedCreation, recordGivenUpCreation, recordSealedCreation } fro
 import { prepareAccounts } from '../../../src/journal/demand.js';
 import { recordSealedFunding, recordUnfunded } from '../../../src/journal/fundings.js';
 import { differingLimits, offerLimits, readCosts, readLimits, readStanding, walletsAtLimit, writeLimits, type Limits, type Standing } from '../../../src/journal/limits.js';
+import { isPolicyKept, registerPolicy } from '../../../src/journal/policy.js';
 import { isFunderAtFloor, isLimitReached, isRefusedMember, isWalletAtLimit } from '../../../src/journal/sqlErrors.js';
 import type { LiveTransaction } from '../../../src/journal/transactions.js';
 import { AppError } from '../../../src/errors.js';
+import { createLog } from '../../../src/log.js';
 import { makeKeys } from '../../support/accounts.js';
 import { until } from '../../support/daemonWorld.js';
 import { hex, startDatabase, type Database } from '../../support/database.js';
@@ -61,6 +63,19 @@ test('the limits are one row for all instances: what is written is read, and not
   const limits: Limits = { shortWindowS: 10, longWindowS: 20.5, flowShort: 5n * FLOW, flowLong: 99_999_999_999_999_999n, accountsShort: 3, walletFundingsLong: 0, walletFundingsEver: null, funderFloor: 1n, accountAmount: 5n };
   await writeLimits(database.journal, limits);
   expect(await readLimits(database.journal)).toEqual(limits);
+});
+
+test('a policy is kept while each limit stands as it was registered; what an account is sent is none of them', async () => {
+  const limits: Limits = { shortWindowS: 10, longWindowS: 20.5, flowShort: 5n * FLOW, flowLong: 99_999_999_999_999_999n, accountsShort: 3, walletFundingsLong: 0, walletFundingsEver: null, funderFloor: 1n, accountAmount: 5n };
+  const policy = { provision: 'all', assign: 'daemon' } as const;
+  const isKept = (changes: Partial<Limits> = {}) => isPolicyKept(database.journal, { ...policy, limits: { ...limits, ...changes } });
+  await registerPolicy(database.journal, { ...policy, limits, instanceId: ann, statistics: {}, lowWater: 1, log: createLog({ level: 'silent', pretty: false }) });
+  expect(await isKept()).toBe(true);
+  expect(await isKept({ accountAmount: AMOUNT })).toBe(true);
+  const others: Partial<Limits>[] = [{ shortWindowS: 11 }, { longWindowS: 20 }, { flowShort: null }, { flowLong: 1n }, { accountsShort: 4 }, { walletFundingsLong: null }, { walletFundingsEver: 1 }, { funderFloor: 0n }];
+  for (const other of others) expect.soft(await isKept(other), Object.keys(other).join()).toBe(false);
+  await database.asOwner('update wallet_sync.spending_limit set set_at = null');
+  expect(await isKept(), 'made anew').toBe(false);
 });
 
 test('a command that sends before any daemon has started registers its limits, and never over others', async () => {
