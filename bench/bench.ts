@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { toAppError, AppError } from '../src/errors.js';
 import { BENCHMARKS } from './benchmarks/all.js';
 import type { Benchmark, Figure } from './frame/benchmark.js';
-import { findFalls } from './frame/compare.js';
+import { findFalls, notKept } from './frame/compare.js';
 import { writePage } from './frame/page.js';
 import { readResults, saveResult, toResult } from './frame/result.js';
 import { formatValue } from './frame/stats.js';
@@ -68,11 +68,11 @@ async function main(): Promise<number> {
   for (const benchmark of chosen) {
     const outcome = await runOne(benchmark, options.quick, progress, interrupted);
     const before = kept.get(benchmark.name);
-    if (options.compare && before === undefined) process.stderr.write(`${benchmark.name}: no result is kept to compare with\n`);
     const falls = options.compare && before !== undefined ? findFalls(before, outcome.figures) : [];
     isWell &&= options.compare ? falls.length === 0 : outcome.figures.every((each) => each.met !== false);
-    answer[benchmark.name] = { figures: outcome.figures, falls };
-    if (!options.json) process.stdout.write(`${benchmark.title}\n${outcome.figures.map(lineOf).join('\n')}\n${falls.map((fall) => `FELL   ${fall.figure}: ${formatValue(fall.before)} → ${formatValue(fall.now)}\n`).join('')}\n`);
+    const uncompared = options.compare ? notKept(before, outcome.figures) : [];
+    answer[benchmark.name] = { figures: outcome.figures, ...(options.compare ? { falls, uncompared } : {}) };
+    if (!options.json) process.stdout.write(`${benchmark.title}\n${outcome.figures.map(lineOf).join('\n')}\n${falls.map((fall) => `FELL   ${fall.figure}: ${formatValue(fall.before)} → ${formatValue(fall.now)}\n`).join('')}${uncompared.map((name) => `       not compared, for none is kept: ${name}\n`).join('')}\n`);
     if (options.quick || options.compare) continue;
     const result = toResult(benchmark, outcome);
     await saveResult(result);

@@ -5,7 +5,7 @@ export function createDeferred(): { promise: Promise<void>; resolve: () => void 
   return { promise, resolve };
 }
 
-/** Waits for the work, but at most `limitMs`; what it is still doing then is left to the process's end. Throws what the work throws meanwhile. */
+/** Waits for the work, but at most `limitMs`; then it goes on unwatched, and what it throws later is dropped. Throws what it throws meanwhile. */
 export async function within(limitMs: number, work: Promise<unknown> | undefined): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   try {

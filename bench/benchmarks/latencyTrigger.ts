@@ -64,7 +64,6 @@ export const latencyTrigger: Benchmark = {
       remarks: [
         'As Supabase Auth does it: a transaction with an INSERT and an UPDATE, timed by the client, one every half second, with an instance running and accounts made ahead. Ratios are the median of those of each round.',
         'Where the time goes, measured apart by statement (medians of 125, one every 0.2 s over connections of 25 each, no daemon beside): the INSERT takes 0.86 ms without a trigger, 1.13 with one that only inserts the row, 1.33 with ours while a daemon is awake, and 1.74 where it gives an account (an update that meets seven indexes and eleven checks, and a row of its history); the UPDATE 0.58, 0.60, 0.74 and 0.74; begin and commit 1.2 in all. Back to back, with everything in the processor’s caches, the same steps take a third of that.',
-        'What could be left out, measured apart (200 sign-ups each way, in turns, each in a database of its own): a trigger that only inserts the row takes 1.07 × none, one that inserts it and changes the account with nothing looked at, before or after, 1.31; ours 1.47 in that run. Without the account’s history 1.44, without two of its indexes 1.41, without its checks 1.38; each look asked at once with another, 1.41.',
         'All accounts were verified on chain afterwards.',
       ],
     };

@@ -10,6 +10,9 @@ export interface Fall {
   readonly now: number;
 }
 
+/** Ratios of this run that cannot be compared: no result, or none of them, is kept. */
+export const notKept = (kept: Result | undefined, figures: readonly Figure[]): string[] => figures.flatMap(({ name, better }) => (better === undefined || kept?.figures.some((each) => each.name === name && each.value !== null) ? [] : [name]));
+
 /** Ratios of this run that are worse by more than a fifth than those that are kept. Absolute figures of two runs say nothing. */
 export function findFalls(kept: Result, figures: readonly Figure[]): Fall[] {
   return figures.flatMap(({ name, value: now, better }) => {

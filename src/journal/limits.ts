@@ -55,7 +55,7 @@ export async function readLimits(db: Db): Promise<Limits | null> {
 }
 
 const WRITE = `update wallet_sync.spending_limit set set_at = clock_timestamp(), ${COLUMNS.map(({ column }, i) => `${column} = $${i + 1}`).join(', ')}`;
-const valuesOf = (limits: Limits): (string | null)[] => COLUMNS.map(({ name }) => limits[name]?.toString() ?? null);
+const valuesOf = (limits: Limits, columns: readonly { readonly name: keyof Limits }[] = COLUMNS): (string | null)[] => columns.map(({ name }) => limits[name]?.toString() ?? null);
 
 /** Registers them: they hold for every transaction that is recorded from now on. */
 export async function writeLimits(db: Db, limits: Limits): Promise<void> {
@@ -74,9 +74,9 @@ const COMPARED = COLUMNS.filter(({ name }) => name !== 'accountAmount');
 export const differingLimits = (some: Limits, others: Limits) => COMPARED.filter(({ name }) => some[name] !== others[name]);
 
 /** A condition on the row of wallet_sync.spending_limit: that these are registered. Its values are numbered from `from` on. */
-export const sameLimits = (limits: Limits, from: number): { text: string; values: (string | null)[] } => ({
+export const limitsCondition = (limits: Limits, from: number): { text: string; values: (string | null)[] } => ({
   text: `set_at is not null and ${COMPARED.map(({ column }, i) => `${column} is not distinct from $${from + i}`).join(' and ')}`,
-  values: COMPARED.map(({ name }) => limits[name]?.toString() ?? null),
+  values: valuesOf(limits, COMPARED),
 });
 
 /** A limit as its setting has it. */

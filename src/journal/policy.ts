@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.js';
 import type { Log } from '../log.js';
 import { heartbeat, INSTANCE_LEASE_MS } from './instances.js';
-import { differingLimits, limitText, readLimits, sameLimits, writeLimits, type Limits } from './limits.js';
+import { differingLimits, limitText, limitsCondition, readLimits, writeLimits, type Limits } from './limits.js';
 import { queryOne, queryRows, type Db, type Journal } from './pool.js';
 
 /** What all instances on one database must agree on, because the sign-ups' trigger obeys it too. */
@@ -48,7 +48,7 @@ export async function registerPolicy(journal: Journal, request: PolicyRequest): 
 
 /** Whether the policy is still the one that was registered. It is not after schema wallet_sync was dropped and migrated again. */
 export async function isPolicyKept(db: Db, { provision, assign, limits }: Policy): Promise<boolean> {
-  const same = limits === undefined ? { text: 'true', values: [] } : sameLimits(limits, 3);
+  const same = limits === undefined ? { text: 'true', values: [] } : limitsCondition(limits, 3);
   const { kept } = await queryOne(
     db,
     z.object({ kept: z.boolean() }),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { EMPTY, Subject, auditTime, filter, from, merge, timer, type Observable } from 'rxjs';
+import { EMPTY, Subject, auditTime, from, merge, timer, type Observable } from 'rxjs';
 import { announce } from '../handlers/announce.js';
 import { MADE, createAssigner, type Ring } from '../handlers/assign.js';
 import { createBatchSize } from '../handlers/batchSize.js';
@@ -31,6 +31,7 @@ import { createDelayed } from './delayed.js';
 import { createFailures } from './failures.js';
 import { onceEach } from './onceEach.js';
 import { openSources } from './sources.js';
+import { sparing } from './sparing.js';
 import { createSweeping } from './sweeping.js';
 
 /** More users than this who rang during one look are taken for all users: a look serves whoever waits. */
@@ -38,8 +39,13 @@ const RINGS_AT_MOST = 10_000;
 /** More commands than this heard while others are obeyed are one resync of all; `wallet-sync pause` and its like are rows, and lose nothing. */
 const CONTROLS_AT_MOST = 1_000;
 const HEARTBEAT_MS = 2_000;
-/** What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. */
+/**
+ * What operators have written is read so often, should its NOTIFY be lost: a sweep that was asked for begins within a second. 1 ms of the database's time each. By a timer
+ * of its own, for nothing that holds up a heartbeat to hold it up.
+ */
 const CONTROL_MS = 500;
+/** Where reading it fails, that is told as seldom as a heartbeat's failure. */
+const CONTROL_TOLD_EACH = HEARTBEAT_MS / CONTROL_MS;
 const TENDING_MS = 10_000;
 /** What a burst brings is gathered so long, so that a file is written for many. */
 const EXPORT_MS = 500;
@@ -150,7 +156,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     await registerFunders(journal, instance.network);
   };
 
-  /** Says that we live, reads what operators want, takes over what the dead have left, and notices when the schema is back. */
+  /** Says that we live, takes over what the dead have left, and notices when the schema is back. */
   const sayAlive = (): Promise<void> => heartbeat(journal, id, statistics, { httpUrl: options.httpUrl ?? null, masterKeys: instance.vault.keyIds });
   const beat = async (): Promise<void> => {
     await sayAlive();
@@ -163,12 +169,13 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     await takeOver();
     // Not kept where the schema was dropped and made anew.
     if (!(await isPolicyKept(journal, policy))) await register();
-    await control.read();
     // What the sign-ups' own transactions or other instances gave rings nobody here.
     exports$.next();
     given$.next();
     webhooks$.next();
   };
+
+  const readControl = sparing(CONTROL_TOLD_EACH, control.read);
 
   const look = async (rings: readonly Ring[]): Promise<void> => {
     if (!mayWork()) return;
@@ -203,8 +210,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     handle('sweep', merge(signals.sweeps$, sweeps$), () => '', ([signal]) => unlessSchemaMissing(async () => signal && sweeping.run(signal))),
     handle('control', signals.controls$, controlKey, control.obey, { most: CONTROLS_AT_MOST, item: { kind: 'control', command: { name: 'resync' }, senderPid: null, source: 'control' } }),
     handle('heartbeat', timer(HEARTBEAT_MS, HEARTBEAT_MS), () => '', beat),
-    // Each fourth time the heartbeat reads it. Where reading fails, the heartbeat says so, and less often.
-    handle('control', timer(CONTROL_MS, CONTROL_MS).pipe(filter((n) => (n + 1) % (HEARTBEAT_MS / CONTROL_MS) !== 0)), () => '', () => unlessSchemaMissing(() => control.read().catch(() => undefined))),
+    handle('control', timer(CONTROL_MS, CONTROL_MS), () => '', () => unlessSchemaMissing(readControl)),
     handle('tend', timer(TENDING_MS, TENDING_MS), () => '', () => (mayWork() ? tend(instance, { follower, signal: stopping.signal, lookAgain: () => wake(MADE), topUp: () => make$.next() }) : Promise.resolve())),
     handle('export', configExport === null ? EMPTY : exports$.pipe(auditTime(EXPORT_MS)), () => '', () => configExport?.follow() ?? Promise.resolve()),
     // After the commit, and apart from it: a receiver that is slow, or a queue that is full, delays no wallet.
@@ -212,6 +218,7 @@ export async function startReactor(instance: Instance, options: ReactorOptions =
     handle('webhooks', deliverWebhooks === null ? EMPTY : webhooks$, () => '', () => (delivering = deliverWebhooks?.() ?? Promise.resolve())),
   ];
   await beat();
+  await control.read();
   const running = signals.connect();
   // Listening means that a source has proved itself. Without one the poll works, so that is no reason not to run.
   await within(LISTENING_MS, firstProof);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { promised, shown, type Benchmark, type Figure } from '../../bench/frame/benchmark.js';
-import { findFalls } from '../../bench/frame/compare.js';
+import { findFalls, notKept } from '../../bench/frame/compare.js';
 import { toResult } from '../../bench/frame/result.js';
 
 const BENCHMARK: Benchmark = { name: 'any', title: 'Any', measures: 'Anything.', run: () => Promise.reject(new Error('not run')) };
@@ -23,6 +23,13 @@ describe('a comparison with what is kept fails when a ratio falls by more than 2
   it('does not compare absolute figures, nor those that were not measured before', () => {
     expect(findFalls(kept(shown('time', 1, 'ms')), [shown('time', 100, 'ms')])).toEqual([]);
     expect(findFalls(before, [promised('a new one', 0.1, '×', '≥ 1', false, 'higher')])).toEqual([]);
+  });
+
+  it('names the ratios that it has nothing to compare with', () => {
+    const now = [shown('of the limit', 1, '×', 'higher'), promised('a new one', 0.1, '×', '≥ 1', false, 'higher'), shown('time', 1, 'ms')];
+    expect(notKept(before, now)).toEqual(['a new one']);
+    expect(notKept(kept(shown('of the limit', Number.NaN, '×', 'higher')), now)).toEqual(['of the limit', 'a new one']);
+    expect(notKept(undefined, now)).toEqual(['of the limit', 'a new one']);
   });
 
   it('takes a figure that was none for not measured', () => {

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startKms, type KmsStandIn } from '../../../dev/kms/kms.js';
@@ -108,6 +109,25 @@ describe('AWS KMS', () => {
     expect(await failed((await regional({ callMs: 900, attemptMs: 300 })).publicKey(arn))).toMatchObject({ kind: 'network', isTimeout: true, where: 'the test' });
     expect(performance.now() - begun).toBeLessThan(5_000);
     await withEnv({ AWS_ENDPOINT_URL_KMS: 'http://127.0.0.1:1' }, async () => expect(await failed((await regional()).publicKey(arn))).toMatchObject({ kind: 'network', message: expect.stringContaining('ECONNREFUSED') as string }));
+  });
+
+  it('whose credentials are sought where nobody answers is given up in time too', async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const sockets: Socket[] = [];
+    silent.on('connection', (socket) => sockets.push(socket));
+    const { port } = silent.address() as AddressInfo;
+    try {
+      await withEnv({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/` }, async () => {
+        const begun = performance.now();
+        expect(await failed((await regional({ callMs: 500 })).publicKey('arn:aws:kms:eu-central-1:111122223333:key/1'))).toMatchObject({ isTimeout: true, where: 'the test' });
+        expect(performance.now() - begun).toBeLessThan(5_000);
+      });
+      expect(sockets, 'asked').not.toEqual([]);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
   });
 
   it('is not asked over a wire without encryption: the key would be in the answer', async () => {
