@@ -86,6 +86,7 @@ $$;
 -- The first attempt ends with the first lock that is not granted within 5 ms; then the steps wait at most 5 ms (policy), 35 (row),
 -- 10 (account) and 10 (bell), and on_user_change 10, 5, 10 and 10. A sign-up that is confirmed at once calls both: 100 ms together.
 -- Here stands once more, so that no call is needed, what read_policy, ring and greet do: a change of them is one here.
+-- wallet_sync.greeted, until the transaction's end: who was served last. Set by an assignment, for a perform is a statement.
 create or replace function wallet_sync.on_sign_up() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5ms' set enable_seqscan = off set jit = off as $$
 #variable_conflict use_variable
@@ -99,6 +100,7 @@ declare
   given_public_key text;
   is_making_row boolean := false;
   is_as_given boolean;
+  greeted text;
 begin
   begin
     select c.provision, c.assign = 'trigger' and not c.paused, c.low_water into provision, gives, low_water from wallet_sync.control c;
@@ -110,9 +112,14 @@ begin
         select t.address, t.private_key, t.public_key into given_address, given_private_key, given_public_key from wallet_sync.take_account(new.id, 'trigger', now()) t;
       end if;
       is_making_row := true;
-      insert into public.wallet as w (auth_id, flow_address, flow_private_key, flow_public_key) values (new.id, given_address, given_private_key, given_public_key)
-      returning (w.auth_id, w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (new.id, given_address, given_private_key, given_public_key) into is_as_given;
+      if given_address is null then
+        insert into public.wallet (auth_id) values (new.id);
+      else
+        insert into public.wallet as w (auth_id, flow_address, flow_private_key, flow_public_key) values (new.id, given_address, given_private_key, given_public_key)
+        returning (w.auth_id, w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (new.id, given_address, given_private_key, given_public_key) into is_as_given;
+      end if;
       is_making_row := false;
+      greeted := set_config('wallet_sync.greeted', new.id::text, true);
       if given_address is not null then
         perform wallet_sync.require_as_given(is_as_given);
         if low_water < 1 or exists (select from wallet_sync.account a where a.state = 'free' offset low_water - 1) then
@@ -154,6 +161,7 @@ begin
       return new; -- The next sweep finds users without a row.
   end;
   begin
+    greeted := set_config('wallet_sync.greeted', new.id::text, true);
     perform wallet_sync.greet(new.id, gives, low_water);
   exception when others then
     null;
@@ -169,14 +177,16 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp set lock
 declare
   has_row boolean := false;
   has_address boolean;
-  is_new boolean;
   provision text;
   gives boolean := false;
   low_water integer;
   is_met boolean := false;
 begin
+  if current_setting('wallet_sync.greeted', true) = new.id::text then
+    return new;
+  end if;
   begin
-    select w.flow_address is not null, w.created_at = now() into has_address, is_new from public.wallet w where w.auth_id = new.id;
+    select w.flow_address is not null into has_address from public.wallet w where w.auth_id = new.id;
     has_row := found;
     if has_address then
       return new;
@@ -187,7 +197,7 @@ begin
   begin
     select p.* into provision, gives, low_water from wallet_sync.read_policy() p;
     is_met := wallet_sync.meets_policy(provision, new.email_confirmed_at, new.phone_confirmed_at, new.is_anonymous, new.deleted_at);
-    if not is_met or (is_new and wallet_sync.meets_policy(provision, old.email_confirmed_at, old.phone_confirmed_at, old.is_anonymous, old.deleted_at)) then
+    if not is_met then
       return new;
     end if;
   exception when others then

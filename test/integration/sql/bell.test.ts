@@ -122,6 +122,42 @@ test('a sign-up that is confirmed at once is served once; a confirmation later o
   await database.postgres.query('supabase_admin', 'alter role supabase_auth_admin reset track_functions');
 });
 
+test('who was served is remembered to the end of his transaction alone, and not beyond a rollback within it', async () => {
+  await beAwake();
+  const waits = async (): Promise<boolean> => (await waitingUsers(database.journal, 10)).length > 0;
+  const [first, second] = [randomUUID(), randomUUID()];
+  const confirm = (id: string) => signingUp.query('update auth.users set email_confirmed_at = clock_timestamp() where id = $1', [id]);
+  await database.asOwner("update wallet_sync.control set provision = 'confirmed'");
+  try {
+    // Not served by the insert: he does not meet the policy yet.
+    await signingUp.query('begin');
+    await signingUp.query(INSERT_USER, [first]);
+    await confirm(first);
+    await signingUp.query('commit');
+    expect(await waitingUsers(database.journal, 10)).toEqual([first]);
+  } finally {
+    await database.asOwner("update wallet_sync.control set provision = 'all'");
+  }
+  await database.clear();
+  await signingUp.query('begin');
+  await signingUp.query('savepoint one');
+  await signingUp.query(INSERT_USER, [first]);
+  await signingUp.query('rollback to one');
+  expect((await signingUp.query("select current_setting('wallet_sync.greeted', true) as greeted")).rows).toEqual([{ greeted: '' }]);
+  await signingUp.query(INSERT_USER, [first]);
+  await signingUp.query(INSERT_USER, [second]);
+  await confirm(first);
+  await confirm(second);
+  await signingUp.query('commit');
+  expect((await waitingUsers(database.journal, 10)).sort()).toEqual([first, second].sort());
+  // In another transaction he is looked at as anybody is: his row was lost meanwhile.
+  await database.asOwner('delete from public.wallet');
+  expect(await waits()).toBe(false);
+  await signingUp.query('update auth.users set email_confirmed_at = null');
+  await confirm(second);
+  expect(await waitingUsers(database.journal, 10)).toEqual(expect.arrayContaining([second]));
+});
+
 test('a sign-up that is rolled back rings nobody', async () => {
   await signingUp.query('begin');
   await signingUp.query(INSERT_USER, [randomUUID()]);
