@@ -11,13 +11,14 @@ create table if not exists public.wallet (
   flow_public_key text
 );
 
--- An older table can lack a column or a primary key, or demand a value that a sign-up doesn't know: errors that name it.
+-- An older table can lack a column or a primary key, demand a value that a sign-up doesn't know, or give one to who has no wallet yet: errors that name it.
 -- It can lack the unique index, or cascade on delete, or forbid null: put right here, because one user could get two rows,
 -- and deleting a user would lose a key or fail.
 do $$
 declare
   missing text;
   demanding text;
+  giving text;
   cascading text;
 begin
   select string_agg(needed, ', ') into missing
@@ -38,6 +39,14 @@ begin
   if demanding is not null then
     raise exception 'public.wallet demands values that a sign-up does not know: %', demanding
       using hint = 'Give these columns a default, or let them be null, then migrate again.';
+  end if;
+  -- Who waits is found by their nulls.
+  select string_agg(column_name, ', ') into giving
+  from information_schema.columns
+  where table_schema = 'public' and table_name = 'wallet' and column_name in ('flow_address', 'flow_private_key', 'flow_public_key') and column_default is not null;
+  if giving is not null then
+    raise exception 'public.wallet has a default for: %', giving
+      using hint = 'A user who waits is one whose columns are null. alter table public.wallet alter column … drop default, drop not null; then migrate again.';
   end if;
   -- In a publication, a table without one refuses every update.
   if not exists (

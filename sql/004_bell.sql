@@ -84,9 +84,9 @@ $$;
 -- A subtransaction costs more than what is done in it, so all is tried in one, and where that fails, step by step: what can be done is
 -- done. A row that refuses itself with no account in it is not tried again: an application's trigger may be slow, or do what is not undone.
 -- The first attempt ends with the first lock that is not granted within 5 ms; then the steps wait at most 5 ms (policy), 35 (row),
--- 10 (account) and 10 (bell), and on_user_change 10, 5, 10 and 10. A sign-up that is confirmed at once calls both: 100 ms together.
+-- 10 (account) and 10 (bell): 65 ms, and on_user_change 10 (row), 5, 10 and 10. Where the first has made no row, or for another user of the transaction, both are waited for: 100 ms together.
 -- Here stands once more, so that no call is needed, what read_policy, ring and greet do: a change of them is one here.
--- wallet_sync.greeted, until the transaction's end: who was served last. Set by an assignment, for a perform is a statement.
+-- wallet_sync.greeted, until the transaction's end: who has his row from the sign-up that came last, and was served in it. Set with :=, for a perform is a statement.
 create or replace function wallet_sync.on_sign_up() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5ms' set enable_seqscan = off set jit = off as $$
 #variable_conflict use_variable
@@ -100,7 +100,7 @@ declare
   given_public_key text;
   is_making_row boolean := false;
   is_as_given boolean;
-  greeted text;
+  greeted text := set_config('wallet_sync.greeted', '', true);
 begin
   begin
     select c.provision, c.assign = 'trigger' and not c.paused, c.low_water into provision, gives, low_water from wallet_sync.control c;
@@ -118,8 +118,11 @@ begin
         insert into public.wallet as w (auth_id, flow_address, flow_private_key, flow_public_key) values (new.id, given_address, given_private_key, given_public_key)
         returning (w.auth_id, w.flow_address, w.flow_private_key, w.flow_public_key) is not distinct from (new.id, given_address, given_private_key, given_public_key) into is_as_given;
       end if;
+      -- Not where an application's trigger has dropped it.
+      if found then
+        greeted := set_config('wallet_sync.greeted', new.id::text, true);
+      end if;
       is_making_row := false;
-      greeted := set_config('wallet_sync.greeted', new.id::text, true);
       if given_address is not null then
         perform wallet_sync.require_as_given(is_as_given);
         if low_water < 1 or exists (select from wallet_sync.account a where a.state = 'free' offset low_water - 1) then
@@ -161,7 +164,9 @@ begin
       return new; -- The next sweep finds users without a row.
   end;
   begin
-    greeted := set_config('wallet_sync.greeted', new.id::text, true);
+    if provision is not null and exists (select from public.wallet w where w.auth_id = new.id) then
+      greeted := set_config('wallet_sync.greeted', new.id::text, true);
+    end if;
     perform wallet_sync.greet(new.id, gives, low_water);
   exception when others then
     null;
@@ -171,7 +176,8 @@ end
 $$;
 
 -- A user who meets the policy now, as by a confirmation, gets the row that he lacks and is served as in a sign-up, and so is one who
--- waits still. Who met it when his row was made in this same transaction was served then: a sign-up that is confirmed at once rings once.
+-- waits still. Who was served by the sign-up that came last in this same transaction (wallet_sync.greeted) is not looked at: one that is confirmed at once rings once.
+-- Of several users in one transaction the others are served again, which costs time and nothing else.
 create or replace function wallet_sync.on_user_change() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms' set enable_seqscan = off set jit = off as $$
 declare

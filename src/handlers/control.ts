@@ -30,7 +30,7 @@ const MANY = 20;
 export function createControl(instance: Instance, options: ControlOptions): Control {
   const { journal, log, id } = instance;
   let paused = true;
-  /** Commands heard and not recorded yet: one that meets a database fault is kept for the next heartbeat. */
+  /** Commands heard and not recorded yet: one that meets a database fault is kept for the next reading. */
   const unrecorded: HeardCommand[] = [];
 
   const recordCommands = async (): Promise<void> => {

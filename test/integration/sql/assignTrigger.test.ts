@@ -183,6 +183,15 @@ describe('where the application has triggers of its own,', () => {
     expect(await bell.heard()).toEqual(by === 'daemon' ? [authId] : []);
   });
 
+  test.each(['daemon', 'trigger'] as const)('a user whose row it drops until he is confirmed has it with the confirmation of the same sign-up: ASSIGN=%s', async (by) => {
+    await fillPool(database.journal, 2);
+    await setPolicy(by);
+    await onWallet("if tg_op = 'INSERT' and exists (select from auth.users u where u.id = new.auth_id and u.email_confirmed_at is null) then return null; end if; return new;");
+    const { authId } = await signUp(database.auth);
+    expect(await addressOf(authId)).toEqual(by === 'daemon' ? null : expect.stringMatching(/^0x/));
+    expect(await database.asOwner("select from wallet_sync.account where state = 'assigned'")).toHaveLength(by === 'daemon' ? 0 : 1);
+  });
+
   test.each([
     { what: 'drops the row', body: 'return null;' },
     { what: 'takes the address away', body: 'new.flow_address := null; return new;' },
