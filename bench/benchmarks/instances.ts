@@ -50,9 +50,9 @@ export const instances: Benchmark = {
         ...[...worked].map(([count, seconds]) => shown(`processor time of ${count === 1 ? 'the one' : `all ${count}`}`, median(seconds), 's')),
       ],
       series: [
-        { contender: '1 instance', unit: 'accounts/s', samples: one },
-        { contender: '2 instances', unit: 'accounts/s', samples: two },
-        { contender: '3 instances', unit: 'accounts/s', samples: three },
+        { contender: 'this, 1 instance', unit: 'accounts/s', samples: one },
+        { contender: 'this, 2 instances', unit: 'accounts/s', samples: two },
+        { contender: 'this, 3 instances', unit: 'accounts/s', samples: three },
       ],
       remarks: [
         `All instances share one rate limit (RATE_LIMIT_SCOPE=shared), nine slots, and the cores that emulator and database work on; REALTIME=off, as in the burst. Before each round ${WARM_UP} users an instance have signed up. The chain was audited after each round; a duplicate ends the benchmark.`,

@@ -13,6 +13,7 @@ export interface Figure {
 
 /** What one contender's rounds gave, all of one unit. */
 export interface Series {
+  /** Ours begins with "this": charts show it in its own colour. */
   readonly contender: string;
   readonly unit: string;
   readonly samples: readonly number[];

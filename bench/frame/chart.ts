@@ -28,7 +28,7 @@ export function drawChart(title: string, series: readonly Series[]): string {
     const [from, to] = [x(row.lowest), x(row.highest)].map((value) => value.toFixed(1));
     return [
       `<text x="${LABELS - 10}" y="${y + 17}" text-anchor="end">${escape(row.contender)}</text>`,
-      `<rect class="${i === 0 ? 'ours' : 'other'}" x="${LABELS}" y="${y + 4}" width="${Math.max(1, x(row.median) - LABELS).toFixed(1)}" height="18" rx="3"/>`,
+      `<rect class="${/^this\b/.test(row.contender) ? 'ours' : 'other'}" x="${LABELS}" y="${y + 4}" width="${Math.max(1, x(row.median) - LABELS).toFixed(1)}" height="18" rx="3"/>`,
       `<path class="spread" d="M${from} ${y + 13}H${to}M${from} ${y + 9}v8M${to} ${y + 9}v8"/>`,
       `<text x="${WIDTH - VALUES + 12}" y="${y + 17}">${formatValue(row.median)} <tspan class="quiet">${formatValue(row.lowest)} to ${formatValue(row.highest)}</tspan></text>`,
     ].join('\n');

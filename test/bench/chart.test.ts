@@ -12,6 +12,11 @@ it('bars are as long as their medians, and each shows its spread', () => {
   expect(svg).not.toContain('logarithmic');
 });
 
+it('ours have a colour of their own, wherever they stand', () => {
+  const svg = drawChart('Trigger', ['no trigger', 'this, awake', 'thistle', 'this'].map((contender) => ({ contender, unit: 's', samples: [1] })));
+  expect([...svg.matchAll(/<rect class="(\w+)"/g)].map((match) => match[1])).toEqual(['other', 'ours', 'other', 'ours']);
+});
+
 it('contenders more than a hundredfold apart have a logarithmic scale that says so', () => {
   const svg = drawChart('Burst', [{ contender: 'this', unit: 's', samples: [1] }, { contender: 'other', unit: 's', samples: [1_000] }]);
   expect(svg).toContain('logarithmic');
