@@ -17,7 +17,7 @@ const OF_BARE = 0.8;
 const USERS_PER_CALL = 1_000;
 /** As many as a page of the Auth server's list holds. */
 const PAGE = 1_000;
-/** Its scripts grow from sweep to sweep, from 1,000 wallets to 2,000 at most, by a quarter each. */
+/** Its scripts grow from 1,000 wallets to 2,000 at most, by a quarter with each full one that passes: at least one a sweep. */
 const SETTLING_SWEEPS = 6;
 /** Wallets that the baseline asks about, at two scripts each. */
 const BASELINE_WALLETS = 20;

@@ -10,13 +10,16 @@ export interface Fall {
   readonly now: number;
 }
 
+/** Null where it was not measured. */
+const valueOf = (kept: Result | undefined, name: string): number | null => kept?.figures.find((each) => each.name === name)?.value ?? null;
+
 /** Ratios of this run that cannot be compared: no result, or none of them, is kept. */
-export const notKept = (kept: Result | undefined, figures: readonly Figure[]): string[] => figures.flatMap(({ name, better }) => (better === undefined || kept?.figures.some((each) => each.name === name && each.value !== null) ? [] : [name]));
+export const notKept = (kept: Result | undefined, figures: readonly Figure[]): string[] => figures.flatMap(({ name, better }) => (better !== undefined && valueOf(kept, name) === null ? [name] : []));
 
 /** Ratios of this run that are worse by more than a fifth than those that are kept. Absolute figures of two runs say nothing. */
 export function findFalls(kept: Result, figures: readonly Figure[]): Fall[] {
   return figures.flatMap(({ name, value: now, better }) => {
-    const before = kept.figures.find((each) => each.name === name)?.value ?? null;
+    const before = valueOf(kept, name);
     if (better === undefined || before === null) return [];
     const isWorse = better === 'higher' ? now < before * (1 - TOLERATED) : now > before / (1 - TOLERATED);
     return isWorse || !Number.isFinite(now) ? [{ figure: name, before, now }] : [];
