@@ -176,8 +176,10 @@ describe('wallet-sync logs', () => {
     const before = open.lines.filter((line) => line['path'] === '/api/logs').length;
     await until(20_000, () => Promise.resolve(open.lines.filter((line) => line['path'] === '/api/logs').length > before));
     await signUp(authId);
-    await open.logged((line) => line.msg === 'wallet ready' && line['authId'] === authId);
-    await signUp(randomUUID());
+    await until(20_000, () => Promise.resolve(following.stdout().includes('"msg":"wallet ready"')));
+    const other = randomUUID();
+    await signUp(other);
+    await open.logged((line) => line.msg === 'wallet ready' && line['authId'] === other);
     following.kill('SIGINT');
     const { code, stdout } = await following.ended;
     expect(code).toBe(0);
@@ -202,7 +204,7 @@ describe('wallet-sync logs', () => {
     await second.stop();
     const authId = randomUUID();
     await signUp(authId);
-    await open.logged((line) => line.msg === 'wallet ready' && line['authId'] === authId);
+    await until(20_000, () => Promise.resolve(following.stdout().includes(authId)));
     following.kill('SIGINT');
     const ended = await following.ended;
     expect(ended.code).toBe(0);
