@@ -1,6 +1,7 @@
 import type { Control } from '../handlers/control.js';
 import type { TransactionFollower } from '../handlers/followTransactions.js';
 import type { Instance } from '../handlers/instance.js';
+import { createComparedKeys } from '../handlers/sweep/comparedKeys.js';
 import { createScriptSize } from '../handlers/sweep/scriptSize.js';
 import { sweep } from '../handlers/sweep/sweep.js';
 import type { SweepSignal } from '../streams/merge.js';
@@ -41,6 +42,7 @@ export interface Sweeping {
 export function createSweeping(instance: Instance, options: SweepingOptions): Sweeping {
   const { control, delayed, stopping } = options;
   const size = createScriptSize();
+  const compared = createComparedKeys();
   let isResyncAsked = false;
   let underWay: Promise<void> = Promise.resolve();
 
@@ -68,6 +70,7 @@ export function createSweeping(instance: Instance, options: SweepingOptions): Sw
         onOpened: () => void (isOpen = true),
         openUsers: () => openUsers(instance),
         size,
+        compared,
         exportConfig: options.exportConfig,
         onRowsMade: options.onRowsMade,
       });

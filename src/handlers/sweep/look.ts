@@ -9,6 +9,7 @@ import { writeAudit } from '../../journal/audit.js';
 import type { KeyUse } from '../auditedVault.js';
 import type { Instance } from '../instance.js';
 import { checkBatch, type Check } from './checkBatch.js';
+import type { ComparedKeys } from './comparedKeys.js';
 import { digest, type Digest } from './digest.js';
 import { createGather } from './gather.js';
 import { inOrder } from './inOrder.js';
@@ -26,6 +27,8 @@ export interface Looked extends Digest {
 
 export interface LookOptions {
   readonly size: ScriptSize;
+  /** Lives as long as the process: a key is opened by its first sweep, and where its text has changed. */
+  readonly compared: ComparedKeys;
   readonly signal: AbortSignal;
   readonly patience: Patience;
   /** What the log says of the keys that are opened: why, and for which cycle. */
@@ -62,8 +65,8 @@ interface Asked {
 /** Looks at users page by page; the questions of all pages under way share scripts. */
 export async function openLook(instance: Instance, options: LookOptions): Promise<Look> {
   const { journal, settings, network, log } = instance;
-  const { size, signal, patience } = options;
-  // A sweep opens every key, and the log tells it once, with their number at its end: one entry a key were a million each time.
+  const { size, compared, signal, patience } = options;
+  // The first sweep opens every key, and the log tells it once, with their number at its end: one entry a key were a million.
   const vault = await instance.vault.openFor(options.use);
   let opened = 0;
   const shared = new Set(await sharedAddresses(journal, SHARED));
@@ -103,7 +106,7 @@ export async function openLook(instance: Instance, options: LookOptions): Promis
     for (const [i, row] of rows.entries()) {
       if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await nextTurn();
       counter.count('total_wallets');
-      const validity = validate(row, { network: network.name, vault: { keyIds: vault.keyIds, open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, shared });
+      const validity = validate(row, { network: network.name, vault: { keyIds: vault.keyIds, open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, compared, shared });
       if (validity.kind === 'waiting') counter.count('waiting');
       if (validity.kind === 'left-alone' || validity.kind === 'not-ours-to-open') counter.count('unknown');
       if (validity.kind === 'not-ours-to-open') {

@@ -4,6 +4,7 @@ import type { WalletRow } from '../../journal/sweepPages.js';
 import { toAppError } from '../../errors.js';
 import { keyIdOf } from '../../secrets.js';
 import type { KeyOpener } from '../auditedVault.js';
+import type { ComparedKeys } from './comparedKeys.js';
 
 /** What public.wallet and the journal say of a user, before the chain is asked. */
 export type Validity =
@@ -20,6 +21,8 @@ const MEND_ROW = 'compare the row of public.wallet with wallet_sync.account, whi
 export interface ValidateOptions {
   readonly network: NetworkName;
   readonly vault: KeyOpener;
+  /** Keys that need not be opened again; those that are found sound are added. */
+  readonly compared: ComparedKeys;
   /** Addresses that more than one user has, as 16 digits. */
   readonly shared: ReadonlySet<string>;
 }
@@ -36,7 +39,7 @@ export function validate(row: WalletRow, options: ValidateOptions): Validity {
   if (fault !== null) return { kind: 'corrupted', ...fault };
   const masterKey = keyIdOf(privateKey ?? '');
   if (masterKey !== null && !options.vault.keyIds.includes(masterKey)) return { kind: 'not-ours-to-open', masterKey };
-  const keyFault = keyFaultOf(privateKey ?? '', publicKey ?? '', options.vault);
+  const keyFault = keyFaultOf(privateKey ?? '', publicKey ?? '', options);
   if (keyFault !== null) return { kind: 'corrupted', ...keyFault };
   return { kind: 'plausible', address: address ?? '', publicKey: publicKey ?? '' };
 }
@@ -63,10 +66,12 @@ function faultOf(row: WalletRow, { network, shared }: ValidateOptions): Fault | 
   return null;
 }
 
-function keyFaultOf(privateKey: string, publicKey: string, vault: KeyOpener): Fault | null {
+function keyFaultOf(privateKey: string, publicKey: string, { vault, compared }: ValidateOptions): Fault | null {
+  if (compared.has(privateKey, publicKey)) return null;
   try {
     // The text binds it to its public key; a pair that never belonged together can still have been bound.
     if (!isKeyOf(vault.open(privateKey, publicKey), publicKey)) return byHand('its public key does not belong to its private key');
+    compared.add(privateKey, publicKey);
     return null;
   } catch (thrown) {
     const error = toAppError(thrown);

@@ -4,6 +4,7 @@ import { adoptWallets, makeWallets, markAllCorrupted, unmarkCorrupted } from '..
 import type { UserSource } from '../../users/source.js';
 import type { TransactionFollower } from '../followTransactions.js';
 import type { Instance } from '../instance.js';
+import type { ComparedKeys } from './comparedKeys.js';
 import type { Step } from './lease.js';
 import { openLook, type Looked } from './look.js';
 import { createMender, type Mendable } from './mend.js';
@@ -17,6 +18,7 @@ export interface WalkOptions {
   readonly step: Step;
   readonly signal: AbortSignal;
   readonly size: ScriptSize;
+  readonly compared: ComparedKeys;
   readonly patience: Patience;
   readonly follower: TransactionFollower;
   readonly mayWork?: () => boolean;
@@ -27,7 +29,7 @@ export interface WalkOptions {
 /** Looks at all users from the cycle's cursor on, saves page after page, and has what is missing mended. False where it was stopped. */
 export async function walkUsers(instance: Instance, options: WalkOptions): Promise<boolean> {
   const { log } = instance;
-  const { users, cycle, step, size, patience, follower } = options;
+  const { users, cycle, step, size, compared, patience, follower } = options;
   /** However it ends, nothing is asked or sent after it. */
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
@@ -37,9 +39,10 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
 
   const look = await openLook(instance, {
     size,
+    compared,
     signal,
     patience,
-    use: { why: 'a sweep compares each key with its public key', detail: { cycle: cycle.id } },
+    use: { why: 'a sweep compares keys that are new or changed with their public keys', detail: { cycle: cycle.id } },
     makeRows: async (authIds) => {
       const counter = createCounter();
       const made = await step(async (db) => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { generateKeyPair } from '../../../src/flow/keys.js';
+import { createComparedKeys } from '../../../src/handlers/sweep/comparedKeys.js';
 import { validate } from '../../../src/handlers/sweep/validate.js';
 import type { WalletRow } from '../../../src/journal/sweepPages.js';
 import { createVault } from '../../../src/secrets.js';
 import { ADDRESS, pair, rowOf, vault } from './rows.js';
 
-const look = (row: WalletRow, shared: readonly string[] = []) => validate(row, { network: 'emulator', vault, shared: new Set(shared) });
+const look = (row: WalletRow, shared: readonly string[] = []) => validate(row, { network: 'emulator', vault, compared: createComparedKeys(), shared: new Set(shared) });
 const other = generateKeyPair();
 const EMPTY = { address: null, privateKey: null, publicKey: null } as const;
 
@@ -59,6 +60,35 @@ describe('a row of public.wallet', () => {
     const shared = [ADDRESS.slice(2)];
     expect(look(rowOf({ accountId: null, asRecorded: false }), shared)).toMatchObject({ kind: 'corrupted', reason: 'another user has the same address' });
     expect(look(rowOf(), shared)).toMatchObject({ kind: 'plausible' });
+  });
+
+  it('has its key opened once, and again where its text or its public key has changed', () => {
+    const compared = createComparedKeys();
+    let opened = 0;
+    const counting = { keyIds: vault.keyIds, open: (sealed: string, publicKey: string) => (opened++, vault.open(sealed, publicKey)) };
+    const openedFor = (row: WalletRow, kind: string): number => {
+      opened = 0;
+      expect(validate(row, { network: 'emulator', vault: counting, compared, shared: new Set() })).toMatchObject({ kind });
+      return opened;
+    };
+    const row = rowOf();
+    expect(openedFor(row, 'plausible')).toBe(1);
+    expect(openedFor(row, 'plausible')).toBe(0);
+    expect(openedFor({ ...row, publicKey: other.publicKey }, 'corrupted')).toBe(1);
+    expect(openedFor({ ...row, privateKey: vault.seal(other.privateKey, pair.publicKey) }, 'corrupted')).toBe(1);
+    expect(openedFor(row, 'plausible')).toBe(0);
+    expect(openedFor(rowOf(), 'plausible')).toBe(1);
+    // Known or not, what else does not add up is found.
+    expect(openedFor({ ...row, asRecorded: false }, 'corrupted')).toBe(0);
+  });
+
+  it('that is corrupted has its key opened each time: only what was found sound is remembered', () => {
+    const compared = createComparedKeys();
+    let opened = 0;
+    const counting = { keyIds: vault.keyIds, open: (sealed: string, publicKey: string) => (opened++, vault.open(sealed, publicKey)) };
+    const row = rowOf({ privateKey: vault.seal(other.privateKey, pair.publicKey) });
+    for (let i = 0; i < 2; i++) expect(validate(row, { network: 'emulator', vault: counting, compared, shared: new Set() })).toMatchObject({ kind: 'corrupted' });
+    expect(opened).toBe(2);
   });
 
   it('never shows its private key in a reason', () => {
