@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { signUp, signUpMany, type SignUpOptions } from '../../../dev/signUp.js';
+import { signUpInFull } from '../../../dev/signUpInFull.js';
 import { assignAccounts, waitingUsers } from '../../../src/journal/assignments.js';
 import { askControl } from '../../../src/journal/control.js';
 import { fillPool } from '../../support/accounts.js';
@@ -49,6 +50,17 @@ async function addressOf(authId: string): Promise<string | null | undefined> {
 }
 
 const signUpAndRead = async (options: SignUpOptions = {}): Promise<string | null | undefined> => addressOf((await signUp(database.auth, options)).authId);
+
+test.each(['all', 'confirmed'])("with all statements of the Auth server's own transaction, and wallets for %s users, a sign-up has its one wallet when its commit returns", async (provision) => {
+  await setPolicy('trigger', 1, provision);
+  const addresses = await fillPool(database.journal, 5);
+  const given = [];
+  for (let i = 0; i < 3; i++) given.push(await addressOf(await signUpInFull(database.auth)));
+  expect(given).toEqual(addresses.slice(0, 3));
+  expect(await database.asOwner("select from wallet_sync.account where state = 'assigned'")).toHaveLength(3);
+  const [user] = await database.asOwner('select role, raw_user_meta_data, confirmed_at is not null as is_confirmed from auth.users limit 1');
+  expect(user).toMatchObject({ role: 'authenticated', is_confirmed: true, raw_user_meta_data: { email_verified: true } });
+});
 
 test('with ASSIGN=trigger a sign-up has its wallet when its commit returns, with no daemon; the 21st of a pool of 20 waits, and is given one later', async () => {
   const addresses = await fillPool(database.journal, 20);
