@@ -14,6 +14,7 @@ interface Options {
   readonly compare: boolean;
   readonly json: boolean;
   readonly list: boolean;
+  readonly page: boolean;
 }
 
 function readArguments(args: readonly string[]): { names: readonly string[]; options: Options } {
@@ -22,6 +23,7 @@ function readArguments(args: readonly string[]): { names: readonly string[]; opt
     .argument('[name...]', 'benchmarks to run; without a name, all of them')
     .option('--quick', 'short runs that show that they work; nothing is written', false)
     .option('--compare', 'compare ratios with the results that are kept, write nothing, and fail where one has fallen by more than 20 %', false)
+    .option('--page', 'write docs/benchmarks.md from the results that are kept, and end', false)
     .option('--list', 'name the benchmarks and end', false)
     .option('--json', 'one JSON line on standard output', false)
     .exitOverride()
@@ -61,6 +63,11 @@ async function main(): Promise<number> {
     return 0;
   }
   const kept = await readResults();
+  const writeKept = (): Promise<void> => writePage(BENCHMARKS.flatMap((each) => kept.get(each.name) ?? []));
+  if (options.page) {
+    await writeKept();
+    return 0;
+  }
   const interrupted = onInterruption();
   const progress = startProgress();
   const answer: Record<string, unknown> = {};
@@ -77,7 +84,7 @@ async function main(): Promise<number> {
     const result = toResult(benchmark, outcome);
     await saveResult(result);
     kept.set(benchmark.name, result);
-    await writePage(BENCHMARKS.flatMap((each) => kept.get(each.name) ?? []));
+    await writeKept();
   }
   if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
   return isWell ? 0 : 1;

@@ -37,7 +37,8 @@ const UPDATE_USER = `
   returning pg_current_xact_id()::text as xid`;
 
 /**
- * Signs a user up as the Auth server does: INSERT, then UPDATE, in one transaction. `pool` connects as role supabase_auth_admin.
+ * Signs a user up by the two kinds of statement that triggers on auth.users see of the Auth server's transaction: INSERT, then UPDATE;
+ * signUpInFull.ts has all of them. `pool` connects as role supabase_auth_admin.
  * Rejects as the sign-up itself would, with Postgres's error.
  */
 export async function signUp(pool: pg.Pool, options: SignUpOptions = {}): Promise<SignUp> {
@@ -48,16 +49,24 @@ export async function signUp(pool: pg.Pool, options: SignUpOptions = {}): Promis
   const appData = anonymous ? {} : { provider: 'email', providers: ['email'] };
   const userData = anonymous ? {} : { sub: authId, email, email_verified: confirmed, phone_verified: false };
 
+  const xid = await inSignUp(pool, async (client) => {
+    await client.query(INSERT_USER, [authId, email, anonymous, '', JSON.stringify(appData), JSON.stringify(userData)]);
+    const updated = await client.query<{ xid: string }>(UPDATE_USER, [authId, confirmed, confirmed || anonymous]);
+    return updated.rows[0]?.xid;
+  });
+  if (xid === undefined) throw new AppError('internal', 'the user was inserted but could not be updated', { where: 'auth.users' });
+  return { authId, xid };
+}
+
+/** Does this in a sign-up's transaction, and commits it. Rejects with what it rejects with, or Postgres's error, and rolls back. */
+export async function inSignUp<T>(pool: pg.Pool, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query('begin');
-    await client.query(INSERT_USER, [authId, email, anonymous, '', JSON.stringify(appData), JSON.stringify(userData)]);
-    const updated = await client.query<{ xid: string }>(UPDATE_USER, [authId, confirmed, confirmed || anonymous]);
+    const done = await work(client);
     await client.query('commit');
-    const xid = updated.rows[0]?.xid;
-    if (xid === undefined) throw new AppError('internal', 'the user was inserted but could not be updated', { where: 'auth.users' });
-    return { authId, xid };
+    return done;
   } catch (error) {
     await client.query('rollback').catch((lost: Error) => (broken = lost));
     throw error;

@@ -54,7 +54,7 @@ export interface CostOptions {
 
 /** Of one way: a figure for each round, ascending. */
 export interface Cost {
-  /** Median time of a sign-up's transaction (begin, INSERT, UPDATE, commit), in milliseconds. */
+  /** Median time of the short sign-up's transaction (begin, INSERT, UPDATE, commit), in milliseconds. */
   readonly medianMs: readonly number[];
   readonly p99Ms: readonly number[];
   readonly perSecond: readonly number[];

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { inSignUp } from './signUp.js';
 
-/** A sign-up's transaction in the order of its statements. */
+/** One statement of a sign-up's transaction. */
 type Step = readonly [name: string, text: string, values: readonly unknown[]];
 
 /**
- * The statements with which the Auth server signs a user up by address and password where addresses need no confirmation: those of its
- * own transaction, begin and commit apart; the session and last_sign_in_at come in a second one. Taken from its source in August 2026: `Signup` and
- * `signupNewUser` (internal/api/signup.go), `RemoveUnconfirmedIdentities`, `Confirm` (internal/models/user.go), `NewAuditLogEntry`
- * (internal/models/audit_log_entry.go).
+ * The statements with which the Auth server (GoTrue v2.196) signs a user up by address and password where addresses need no confirmation: those
+ * of its first transaction, begin and commit apart; the session and last_sign_in_at come in a second one. From its source: `Signup` and `signupNewUser`
+ * (internal/api/signup.go), `createNewIdentity` (internal/api/external.go), and in internal/models `RemoveUnconfirmedIdentities` and `Confirm` (user.go),
+ * `FindProvidersByUser` (identity.go), `NewAuditLogEntry` (audit_log_entry.go), `ClearAllOneTimeTokensForUser` (one_time_token.go).
  */
 function stepsOf(authId: string): readonly Step[] {
   const email = `${authId}@example.com`;
@@ -55,17 +56,8 @@ const PASSWORD_HASH = `$2a$10$${'x'.repeat(53)}`;
  */
 export async function signUpInFull(pool: pg.Pool): Promise<string> {
   const authId = randomUUID();
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  try {
-    await client.query('begin');
+  await inSignUp(pool, async (client) => {
     for (const [name, text, values] of stepsOf(authId)) await client.query({ name, text, values: [...values] });
-    await client.query('commit');
-    return authId;
-  } catch (error) {
-    await client.query('rollback').catch((lost: Error) => (broken = lost));
-    throw error;
-  } finally {
-    client.release(broken);
-  }
+  });
+  return authId;
 }

@@ -1,5 +1,4 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { packagePath } from '../../src/packagePath.js';
 import { drawChart } from './chart.js';
 import type { Result } from './result.js';
@@ -17,6 +16,8 @@ Figures of one run are compared within that run alone: times of another machine,
 | limit | transactions of 25 accounts signed beforehand, sent on the same slots, one unsealed each, and nothing else done (\`bench/contenders/limit.ts\`) |
 `;
 
+const CHARTS = 'benchmarks';
+
 /** Charts by unit: bars of different units share no scale. */
 const chartsOf = (result: Result): { file: string; svg: string }[] => {
   const units = [...new Set(result.series.map((each) => each.unit))];
@@ -31,7 +32,7 @@ function sectionOf(result: Result): string {
     '',
     result.measures,
     '',
-    ...chartsOf(result).map(({ file }) => `![${result.title}](benchmarks/${file})\n`),
+    ...chartsOf(result).map(({ file }) => `![${result.title}](${CHARTS}/${file})\n`),
     '| figure | value | must reach | |',
     '|---|---|---|---|',
     ...result.figures.map((each) => `| ${each.name} | ${each.value === null ? '–' : formatValue(each.value)} ${each.unit} | ${each.target ?? ''} | ${mark(each.met)} |`),
@@ -42,11 +43,14 @@ function sectionOf(result: Result): string {
   ].join('\n');
 }
 
-/** Writes docs/benchmarks.md and its charts anew from the results, in this order. */
+/** What docs/ shows of the results, in this order: each file's path in docs/, and its text. */
+export function pageOf(results: readonly Result[]): Map<string, string> {
+  return new Map([['benchmarks.md', [HEAD, ...results.map(sectionOf)].join('\n')], ...results.flatMap(chartsOf).map(({ file, svg }): [string, string] => [`${CHARTS}/${file}`, svg])]);
+}
+
+/** Writes docs/benchmarks.md and its charts anew. */
 export async function writePage(results: readonly Result[]): Promise<void> {
-  const folder = packagePath('docs', 'benchmarks');
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  for (const { file, svg } of results.flatMap(chartsOf)) await writeFile(join(folder, file), svg);
-  await writeFile(packagePath('docs', 'benchmarks.md'), `${[HEAD, ...results.map(sectionOf)].join('\n')}`);
+  await rm(packagePath('docs', CHARTS), { recursive: true, force: true });
+  await mkdir(packagePath('docs', CHARTS), { recursive: true });
+  for (const [path, text] of pageOf(results)) await writeFile(packagePath('docs', path), text);
 }

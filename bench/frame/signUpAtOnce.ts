@@ -3,7 +3,7 @@ import type { Stack } from '../../dev/stack.js';
 
 const CONNECTIONS = 8;
 
-/** As Supabase Auth signs up: INSERT, then UPDATE, one transaction a user. */
+/** What triggers see of a sign-up by Supabase Auth: INSERT, then UPDATE, one transaction a user. */
 const PROCEDURE = `
   create schema if not exists bench;
   grant usage on schema bench to supabase_auth_admin;

@@ -12,7 +12,7 @@ export type CpuProfile = z.output<typeof profileShape>;
 
 /** The parts of a sweep, by the files that work for them: the innermost frame that is known decides. */
 const PARTS: readonly (readonly [part: string, files: RegExp])[] = [
-  ['opening and comparing keys', /\/src\/(secrets|handlers\/sweep\/(validate|comparedKeys)|flow\/keys|masterKey\/)|node_modules\/(elliptic|bn\.js|@noble|hash\.js|brorand)\//],
+  ['opening and comparing keys', /\/src\/(secrets|handlers\/sweep\/(validate|soundKeys)|flow\/keys|masterKey\/)|node_modules\/(elliptic|bn\.js|@noble|hash\.js|brorand)\//],
   ['flow-production.json', /\/src\/(files\/|handlers\/exportConfig)/],
   ['asking the chain', /\/src\/flow\/|node_modules\/@onflow\/|undici/],
   ['rows and records', /\/src\/(journal|users)\/|node_modules\/(pg|pg-[a-z]+|postgres-[a-z]+)\//],

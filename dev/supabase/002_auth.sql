@@ -1,5 +1,5 @@
 -- Schema auth as the Auth server (GoTrue v2.196) leaves it, as far as sign-ups need it: the 35 columns of auth.users in
--- their order, its constraints and indexes, the tables that a sign-up writes beside it, row level security without a policy,
+-- their order, its constraints and indexes, the tables that a sign-up's first transaction writes beside it, row level security without a policy,
 -- and the functions that policies call.
 create schema auth authorization supabase_auth_admin;
 set role supabase_auth_admin;

@@ -7,7 +7,6 @@ import { createFollower } from '../handlers/followTransactions.js';
 import type { Instance } from '../handlers/instance.js';
 import { createPace } from '../handlers/pace.js';
 import { createSettlers } from '../handlers/settlers.js';
-import { createComparedKeys } from '../handlers/sweep/comparedKeys.js';
 import { estimate, type Estimate, type ListedFinding } from '../handlers/sweep/estimate.js';
 import { createScriptSize } from '../handlers/sweep/scriptSize.js';
 import { sweep } from '../handlers/sweep/sweep.js';
@@ -68,7 +67,6 @@ async function look(instance: Instance, users: UserSource, options: ReconcileOpt
   const result: Estimate = await estimate(instance, {
     users,
     size: createScriptSize(),
-    compared: createComparedKeys(),
     signal,
     onProgress: progress.show,
     // A line each as they are found: a million of them must not be held.
@@ -120,7 +118,6 @@ async function sweepOnce(instance: Instance, users: () => Promise<UserSource>, o
       mayWork: () => !paused,
       openUsers: users,
       size: createScriptSize(),
-      compared: createComparedKeys(),
       isWhole: options.user === undefined,
       exportConfig: () => configExport?.flush() ?? Promise.resolve(),
       // Their users wait: a running instance gives them their wallets.

@@ -1,8 +1,8 @@
 import type { Control } from '../handlers/control.js';
 import type { TransactionFollower } from '../handlers/followTransactions.js';
 import type { Instance } from '../handlers/instance.js';
-import { createComparedKeys } from '../handlers/sweep/comparedKeys.js';
 import { createScriptSize } from '../handlers/sweep/scriptSize.js';
+import { createSoundKeys } from '../handlers/sweep/soundKeys.js';
 import { sweep } from '../handlers/sweep/sweep.js';
 import type { SweepSignal } from '../streams/merge.js';
 import { openUsers } from '../users/openUsers.js';
@@ -42,7 +42,7 @@ export interface Sweeping {
 export function createSweeping(instance: Instance, options: SweepingOptions): Sweeping {
   const { control, delayed, stopping } = options;
   const size = createScriptSize();
-  const compared = createComparedKeys();
+  const soundKeys = createSoundKeys();
   let isResyncAsked = false;
   let underWay: Promise<void> = Promise.resolve();
 
@@ -70,7 +70,7 @@ export function createSweeping(instance: Instance, options: SweepingOptions): Sw
         onOpened: () => void (isOpen = true),
         openUsers: () => openUsers(instance),
         size,
-        compared,
+        soundKeys,
         exportConfig: options.exportConfig,
         onRowsMade: options.onRowsMade,
       });

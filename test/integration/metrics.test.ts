@@ -6,7 +6,6 @@ import { signUpMany } from '../../dev/signUp.js';
 import { startStack, type Stack } from '../../dev/stack.js';
 import { createAssigner } from '../../src/handlers/assign.js';
 import { checkFunders } from '../../src/handlers/checkFunders.js';
-import { createComparedKeys } from '../../src/handlers/sweep/comparedKeys.js';
 import { createScriptSize } from '../../src/handlers/sweep/scriptSize.js';
 import { sweep } from '../../src/handlers/sweep/sweep.js';
 import { COUNTER_NAMES } from '../../src/journal/cycles.js';
@@ -49,7 +48,7 @@ async function serveAll(): Promise<void> {
 
 const runSweep = () =>
   sweep(ann.instance, {
-    reason: 'test', resumes: false, signal: new AbortController().signal, follower: ann.follower, openUsers: () => openUsers(ann.instance), size: createScriptSize(), compared: createComparedKeys(),
+    reason: 'test', resumes: false, signal: new AbortController().signal, follower: ann.follower, openUsers: () => openUsers(ann.instance), size: createScriptSize(),
   });
 
 beforeAll(async () => {

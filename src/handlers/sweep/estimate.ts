@@ -4,7 +4,6 @@ import { averageFees } from '../../journal/fees.js';
 import type { Corruption } from '../../journal/sweepPages.js';
 import type { UserSource } from '../../users/source.js';
 import type { Instance } from '../instance.js';
-import type { ComparedKeys } from './comparedKeys.js';
 import type { Finding } from './digest.js';
 import { openLook } from './look.js';
 import { PATIENCE } from './persevere.js';
@@ -33,7 +32,6 @@ export interface Estimate {
 export interface EstimateOptions {
   readonly users: UserSource;
   readonly size: ScriptSize;
-  readonly compared: ComparedKeys;
   readonly signal: AbortSignal;
   readonly onFinding: (finding: ListedFinding) => void;
   readonly onProgress: (done: number, of: number | null) => void;
@@ -42,7 +40,7 @@ export interface EstimateOptions {
 /** Looks at all users as a sweep does, and sends and writes nothing, but for the audit log's entries on the keys it opens. */
 export async function estimate(instance: Instance, options: EstimateOptions): Promise<Estimate> {
   const { journal, settings } = instance;
-  const { users, size, compared, signal, onFinding } = options;
+  const { users, size, signal, onFinding } = options;
   const counters = Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0])) as Counters;
   let rowsToMake = 0;
   let waiting = 0;
@@ -53,7 +51,6 @@ export async function estimate(instance: Instance, options: EstimateOptions): Pr
 
   const look = await openLook(instance, {
     size,
-    compared,
     signal,
     patience: PATIENCE,
     use: { why: 'a dry run compares each key with its public key' },

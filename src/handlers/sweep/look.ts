@@ -9,12 +9,12 @@ import { writeAudit } from '../../journal/audit.js';
 import type { KeyUse } from '../auditedVault.js';
 import type { Instance } from '../instance.js';
 import { checkBatch, type Check } from './checkBatch.js';
-import type { ComparedKeys } from './comparedKeys.js';
 import { digest, type Digest } from './digest.js';
 import { createGather } from './gather.js';
 import { inOrder } from './inOrder.js';
 import type { Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
+import type { SoundKeys } from './soundKeys.js';
 import { createCounter, type Counter } from './tally.js';
 import { validate } from './validate.js';
 
@@ -27,8 +27,8 @@ export interface Looked extends Digest {
 
 export interface LookOptions {
   readonly size: ScriptSize;
-  /** Lives as long as the process: a key is opened by its first sweep, and where its text has changed. */
-  readonly compared: ComparedKeys;
+  /** Keys that earlier sweeps of this process have opened and found sound. Default: none. */
+  readonly soundKeys?: SoundKeys | undefined;
   readonly signal: AbortSignal;
   readonly patience: Patience;
   /** What the log says of the keys that are opened: why, and for which cycle. */
@@ -65,8 +65,8 @@ interface Asked {
 /** Looks at users page by page; the questions of all pages under way share scripts. */
 export async function openLook(instance: Instance, options: LookOptions): Promise<Look> {
   const { journal, settings, network, log } = instance;
-  const { size, compared, signal, patience } = options;
-  // The first sweep opens every key, and the log tells it once, with their number at its end: one entry a key were a million.
+  const { size, soundKeys, signal, patience } = options;
+  // A first sweep opens every key, and the log tells it once, with their number at its end: one entry a key were a million.
   const vault = await instance.vault.openFor(options.use);
   let opened = 0;
   const shared = new Set(await sharedAddresses(journal, SHARED));
@@ -106,7 +106,7 @@ export async function openLook(instance: Instance, options: LookOptions): Promis
     for (const [i, row] of rows.entries()) {
       if (i % KEYS_A_TURN === KEYS_A_TURN - 1) await nextTurn();
       counter.count('total_wallets');
-      const validity = validate(row, { network: network.name, vault: { keyIds: vault.keyIds, open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, compared, shared });
+      const validity = validate(row, { network: network.name, vault: { keyIds: vault.keyIds, open: (sealed, publicKey) => (opened++, vault.open(sealed, publicKey)) }, soundKeys, shared });
       if (validity.kind === 'waiting') counter.count('waiting');
       if (validity.kind === 'left-alone' || validity.kind === 'not-ours-to-open') counter.count('unknown');
       if (validity.kind === 'not-ours-to-open') {

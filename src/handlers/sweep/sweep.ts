@@ -8,10 +8,10 @@ import type { Instance } from '../instance.js';
 import { markOrphans } from '../markOrphans.js';
 import { watchGivenUp } from '../watchGivenUp.js';
 import { checkPool } from './checkPool.js';
-import type { ComparedKeys } from './comparedKeys.js';
 import { SweepLost, whileSweeping, type Step } from './lease.js';
 import { PATIENCE, type Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
+import type { SoundKeys } from './soundKeys.js';
 import { createCounter } from './tally.js';
 import { walkUsers } from './walk.js';
 
@@ -25,7 +25,8 @@ export interface SweepOptions {
   readonly follower: TransactionFollower;
   readonly openUsers: () => Promise<UserSource>;
   readonly size: ScriptSize;
-  readonly compared: ComparedKeys;
+  /** Of a process that sweeps again. Default: each key is opened. */
+  readonly soundKeys?: SoundKeys;
   /** Whether a cycle that was broken off is resumed. */
   readonly resumes: boolean;
   /** False: it is for one user, and leaves the pool, the funders and the journal's tidying to others. Default: true. */

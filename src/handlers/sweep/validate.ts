@@ -4,7 +4,7 @@ import type { WalletRow } from '../../journal/sweepPages.js';
 import { toAppError } from '../../errors.js';
 import { keyIdOf } from '../../secrets.js';
 import type { KeyOpener } from '../auditedVault.js';
-import type { ComparedKeys } from './comparedKeys.js';
+import type { SoundKeys } from './soundKeys.js';
 
 /** What public.wallet and the journal say of a user, before the chain is asked. */
 export type Validity =
@@ -22,7 +22,7 @@ export interface ValidateOptions {
   readonly network: NetworkName;
   readonly vault: KeyOpener;
   /** Keys that need not be opened again; those that are found sound are added. */
-  readonly compared: ComparedKeys;
+  readonly soundKeys?: SoundKeys | undefined;
   /** Addresses that more than one user has, as 16 digits. */
   readonly shared: ReadonlySet<string>;
 }
@@ -66,12 +66,12 @@ function faultOf(row: WalletRow, { network, shared }: ValidateOptions): Fault | 
   return null;
 }
 
-function keyFaultOf(privateKey: string, publicKey: string, { vault, compared }: ValidateOptions): Fault | null {
-  if (compared.has(privateKey, publicKey)) return null;
+function keyFaultOf(privateKey: string, publicKey: string, { vault, soundKeys }: ValidateOptions): Fault | null {
+  if (soundKeys?.has(privateKey, publicKey) === true) return null;
   try {
     // The text binds it to its public key; a pair that never belonged together can still have been bound.
     if (!isKeyOf(vault.open(privateKey, publicKey), publicKey)) return byHand('its public key does not belong to its private key');
-    compared.add(privateKey, publicKey);
+    soundKeys?.add(privateKey, publicKey);
     return null;
   } catch (thrown) {
     const error = toAppError(thrown);

@@ -4,12 +4,12 @@ import { adoptWallets, makeWallets, markAllCorrupted, unmarkCorrupted } from '..
 import type { UserSource } from '../../users/source.js';
 import type { TransactionFollower } from '../followTransactions.js';
 import type { Instance } from '../instance.js';
-import type { ComparedKeys } from './comparedKeys.js';
 import type { Step } from './lease.js';
 import { openLook, type Looked } from './look.js';
 import { createMender, type Mendable } from './mend.js';
 import type { Patience } from './persevere.js';
 import type { ScriptSize } from './scriptSize.js';
+import type { SoundKeys } from './soundKeys.js';
 import { createCounter } from './tally.js';
 
 export interface WalkOptions {
@@ -18,7 +18,7 @@ export interface WalkOptions {
   readonly step: Step;
   readonly signal: AbortSignal;
   readonly size: ScriptSize;
-  readonly compared: ComparedKeys;
+  readonly soundKeys?: SoundKeys;
   readonly patience: Patience;
   readonly follower: TransactionFollower;
   readonly mayWork?: () => boolean;
@@ -29,7 +29,7 @@ export interface WalkOptions {
 /** Looks at all users from the cycle's cursor on, saves page after page, and has what is missing mended. False where it was stopped. */
 export async function walkUsers(instance: Instance, options: WalkOptions): Promise<boolean> {
   const { log } = instance;
-  const { users, cycle, step, size, compared, patience, follower } = options;
+  const { users, cycle, step, size, soundKeys, patience, follower } = options;
   /** However it ends, nothing is asked or sent after it. */
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
@@ -39,10 +39,10 @@ export async function walkUsers(instance: Instance, options: WalkOptions): Promi
 
   const look = await openLook(instance, {
     size,
-    compared,
+    soundKeys,
     signal,
     patience,
-    use: { why: 'a sweep compares keys that are new or changed with their public keys', detail: { cycle: cycle.id } },
+    use: { why: 'a sweep compares keys with their public keys, those that it has not found sound before', detail: { cycle: cycle.id } },
     makeRows: async (authIds) => {
       const counter = createCounter();
       const made = await step(async (db) => {

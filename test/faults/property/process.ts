@@ -16,8 +16,8 @@ import { createPace } from '../../../src/handlers/pace.js';
 import { createSettlers } from '../../../src/handlers/settlers.js';
 import { createStatistics } from '../../../src/handlers/statistics.js';
 import { createTelemetry } from '../../../src/telemetry/events.js';
-import { createComparedKeys } from '../../../src/handlers/sweep/comparedKeys.js';
 import { createScriptSize } from '../../../src/handlers/sweep/scriptSize.js';
+import { createSoundKeys } from '../../../src/handlers/sweep/soundKeys.js';
 import { sweep } from '../../../src/handlers/sweep/sweep.js';
 import { tend } from '../../../src/handlers/tend.js';
 import { heartbeat } from '../../../src/journal/instances.js';
@@ -94,7 +94,7 @@ export function createProcess(options: ProcessOptions): Process {
   const maker = createMaker(instance, { follower, batchSize, pace, mayWork: () => true, lookAgain: () => undefined });
   const assigner = createAssigner(instance, { onAssigned: () => undefined, onUnserved: () => undefined, ringLater: () => undefined });
   const scriptSize = createScriptSize();
-  const compared = createComparedKeys();
+  const soundKeys = createSoundKeys();
   /** What the last check found; fundings may rest on it much later, and more than once. */
   let needy: readonly NeedyWallet[] = [];
 
@@ -124,7 +124,7 @@ export function createProcess(options: ProcessOptions): Process {
     beat,
     tend: () => tend(instance, { follower, signal: NOBODY, lookAgain: () => undefined, topUp: () => undefined }),
     sweep: () =>
-      sweep(instance, { reason: 'property test', resumes: true, signal: NOBODY, follower, openUsers: () => Promise.resolve(createPostgresUsers({ journal, settings: options.settings })), size: scriptSize, compared, patience: IMPATIENCE }),
+      sweep(instance, { reason: 'property test', resumes: true, signal: NOBODY, follower, openUsers: () => Promise.resolve(createPostgresUsers({ journal, settings: options.settings })), size: scriptSize, soundKeys, patience: IMPATIENCE }),
     check,
     async fund() {
       if (needy.length === 0) await check();
