@@ -19,9 +19,11 @@ const CONTENDERS = ['trigger', 'refilling', 'daemon', 'none'] as const;
 type Contender = (typeof CONTENDERS)[number];
 const LABELS: Readonly<Record<Contender, string>> = { trigger: 'ASSIGN=trigger', refilling: 'trigger, refilling', daemon: 'ASSIGN=daemon', none: 'no trigger' };
 
-interface Times {
+/** Milliseconds of each sign-up of a turn, and of each whether its wallet was ready at commit. */
+interface Turn {
   readonly full: number[];
   readonly short: number[];
+  readonly ready: boolean[];
 }
 
 export const latencyTrigger: Benchmark = {
@@ -42,71 +44,63 @@ export const latencyTrigger: Benchmark = {
     await maker.stop();
 
     const isReady = async (authId: string): Promise<boolean> => (await servicePool.query('select from public.wallet where auth_id = $1 and flow_address is not null', [authId])).rowCount === 1;
-    /** Sign-ups one after another, in full and short in turns: what each took, in milliseconds, and of how many the wallet was ready then. */
-    const timed = async (assign: 'daemon' | 'trigger', poolSize: number): Promise<Times & { readonly ready: number }> => {
+    const turns: Record<Contender, Turn[]> = { trigger: [], refilling: [], daemon: [], none: [] };
+    /** Sign-ups one after another, in full and short in turns. */
+    const take = async (name: Contender, assign: 'daemon' | 'trigger', poolSize: number): Promise<readonly number[]> => {
       const daemon = await daemonOf(assign, poolSize);
       // Those whom no trigger met have their rows from its first sweep, and are given accounts first.
       await world.ready([], 60_000);
       await world.poolHolds(poolSize);
-      const times: Times = { full: [], short: [] };
-      let ready = 0;
+      const turn: Turn = { full: [], short: [], ready: [] };
       const timeOne = async (samples: number[], signUpOne: () => Promise<string>): Promise<void> => {
         const began = performance.now();
         const authId = await signUpOne();
         samples.push(performance.now() - began);
-        if (await isReady(authId)) ready += 1;
+        turn.ready.push(await isReady(authId));
         await pause(BETWEEN_MS);
       };
       for (let n = 0; n < perRound; n += 1) {
-        await timeOne(times.full, () => signUpInFull(authPool));
-        await timeOne(times.short, async () => (await signUp(authPool)).authId);
+        await timeOne(turn.full, () => signUpInFull(authPool));
+        await timeOne(turn.short, async () => (await signUp(authPool)).authId);
       }
       await daemon.stop();
-      return { ...times, ready };
+      turns[name].push(turn);
+      return turn.full;
     };
 
-    const short: Record<Contender, number[][]> = { trigger: [], refilling: [], daemon: [], none: [] };
-    let given = 0;
-    const take = (name: Contender, times: Times): readonly number[] => {
-      short[name].push(times.short);
-      return times.full;
-    };
-    const giving = (name: Contender, poolSize: number) => async () => {
-      const times = await timed('trigger', poolSize);
-      given += times.ready;
-      return take(name, times);
-    };
-    const inFull = await alternate<Contender>(
+    await alternate<Contender>(
       rounds,
       {
-        trigger: giving('trigger', RESERVE),
-        refilling: giving('refilling', full),
-        daemon: async () => take('daemon', await timed('daemon', RESERVE)),
+        trigger: () => take('trigger', 'trigger', RESERVE),
+        refilling: () => take('refilling', 'trigger', full),
+        daemon: () => take('daemon', 'daemon', RESERVE),
         none: async () => {
           await postgres.query('supabase_admin', 'alter table auth.users disable trigger user');
-          const times = await timed('daemon', RESERVE);
+          const times = await take('none', 'daemon', RESERVE);
           await postgres.query('supabase_admin', 'alter table auth.users enable trigger user');
-          return take('none', times);
+          return times;
         },
       },
       (name, round) => context.say(name, round / rounds),
     );
     await world.verify();
 
-    const timesOf = (of: Readonly<Record<Contender, readonly (readonly number[])[]>>, name: Contender): number => median(of[name].map((round, i) => median(round) / median(of.none[i] ?? [])));
-    const share = (given / (rounds * 2 * 2 * perRound)) * 100;
-    const ofTrigger = timesOf(inFull, 'trigger');
+    const samplesOf = (name: Contender, way: 'full' | 'short'): readonly number[] => turns[name].flatMap((turn) => turn[way]);
+    const timesOf = (name: Contender, way: 'full' | 'short'): number => median(turns[name].map((turn, i) => median(turn[way]) / median(turns.none[i]?.[way] ?? [])));
+    const given = [...turns.trigger, ...turns.refilling].flatMap((turn) => turn.ready);
+    const share = (given.filter((isReadyThen) => isReadyThen).length / given.length) * 100;
+    const ofTrigger = timesOf('trigger', 'full');
     const others = CONTENDERS.filter((name) => name !== 'none');
     return {
       figures: [
         promised('ready at commit', share, '% of sign-ups', '100 %', share === 100),
         promised('sign-up with ASSIGN=trigger, × its time without a trigger', ofTrigger, '×', `≤ ${MOST_TIMES} ×`, ofTrigger <= MOST_TIMES, 'lower'),
-        ...others.filter((name) => name !== 'trigger').map((name) => shown(`sign-up with ${LABELS[name]}, × its time without a trigger`, timesOf(inFull, name), '×', 'lower')),
-        ...CONTENDERS.flatMap((name) => [0.5, 0.99].map((q) => shown(`p${q * 100}, ${LABELS[name]}`, quantileOf(inFull[name].flat(), q), 'ms'))),
-        ...others.map((name) => shown(`short sign-up with ${LABELS[name]}, × its time without a trigger`, timesOf(short, name), '×', 'lower')),
-        ...CONTENDERS.map((name) => shown(`short sign-up, p50, ${LABELS[name]}`, quantileOf(short[name].flat(), 0.5), 'ms')),
+        ...others.filter((name) => name !== 'trigger').map((name) => shown(`sign-up with ${LABELS[name]}, × its time without a trigger`, timesOf(name, 'full'), '×', 'lower')),
+        ...CONTENDERS.flatMap((name) => [0.5, 0.99].map((q) => shown(`p${q * 100}, ${LABELS[name]}`, quantileOf(samplesOf(name, 'full'), q), 'ms'))),
+        ...others.map((name) => shown(`short sign-up with ${LABELS[name]}, × its time without a trigger`, timesOf(name, 'short'), '×', 'lower')),
+        ...CONTENDERS.map((name) => shown(`short sign-up, p50, ${LABELS[name]}`, quantileOf(samplesOf(name, 'short'), 0.5), 'ms')),
       ],
-      series: CONTENDERS.map((name) => ({ contender: name === 'none' ? LABELS[name] : `this, ${LABELS[name]}`, unit: 'ms', samples: inFull[name].flat() })),
+      series: CONTENDERS.map((name) => ({ contender: name === 'none' ? LABELS[name] : `this, ${LABELS[name]}`, unit: 'ms', samples: samplesOf(name, 'full') })),
       remarks: [
         'A sign-up: the transaction in which Supabase Auth signs a user up by address and password, where addresses need no confirmation. Twelve statements from its source (auth.users is inserted and then updated five times; identity, audit entry and tokens beside it), prepared as its driver does, timed by the client, one every half second, with an instance running and accounts made ahead. The hash of his password, 60 ms and more, comes before it and is not counted. Ratios are the median of those of each round.',
         'A short sign-up, in turns with the others: one INSERT and one UPDATE that confirms, not prepared. Less than the Auth server does, it shows what our triggers add to the least that they can meet.',

@@ -67,12 +67,11 @@ function faultOf(row: WalletRow, { network, shared }: ValidateOptions): Fault | 
 }
 
 function keyFaultOf(privateKey: string, publicKey: string, { vault, soundKeys }: ValidateOptions): Fault | null {
-  if (soundKeys?.has(privateKey, publicKey) === true) return null;
+  // The text binds it to its public key; a pair that never belonged together can still have been bound.
+  const compare = (): boolean => isKeyOf(vault.open(privateKey, publicKey), publicKey);
   try {
-    // The text binds it to its public key; a pair that never belonged together can still have been bound.
-    if (!isKeyOf(vault.open(privateKey, publicKey), publicKey)) return byHand('its public key does not belong to its private key');
-    soundKeys?.add(privateKey, publicKey);
-    return null;
+    const isSound = soundKeys?.isSound(privateKey, publicKey, compare) ?? compare();
+    return isSound ? null : byHand('its public key does not belong to its private key');
   } catch (thrown) {
     const error = toAppError(thrown);
     return { reason: `its private key does not open: ${error.message}`, solution: error.mend ?? MEND_ROW };
